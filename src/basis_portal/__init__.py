@@ -1,0 +1,1 @@
+"""A secure link, no login: each customer's own invoices and a statement that adds up."""

@@ -1,0 +1,1 @@
+"""The words and the rules: no storage, no web, no clock."""

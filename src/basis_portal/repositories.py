@@ -1,0 +1,572 @@
+"""What storages and hosts owe: protocols that promise order, atomicity and errors.
+
+A **host** with tables of its own gives three read-only repositories: `CustomerRepository`,
+`DocumentRepository`, `LedgerRepository`. What else a host can do fast it says by having the
+methods of a capability (`SupportsBalances`, `SupportsOpenItems`, ...); what it has not is derived.
+
+A **storage** (`Storage`) keeps the portal's own state: settings, tokens, messages, notes and
+the audit trail, and it may keep customers, documents and ledger as well (`FullStorage`).
+
+For all of them:
+
+* Records compare by value: what is read back equals what was written.
+* Lists are paged by key; the cost of a page does not depend on how much is stored.
+* Text is ordered by code point, without regard to any locale.
+* A method used outside `Storage.transact` commits by itself; inside, it joins the transaction.
+* A write that raises has changed nothing.
+* What cannot be read or written raises `StorageError` with the cause attached.
+* Nothing here reads a clock: instants (aware, UTC) and days are passed in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from decimal import Decimal
+from typing import Protocol, TypeVar, runtime_checkable
+
+import attrs
+
+from .domain.allocation import OpenItem
+from .domain.audit import AuditEntry, AuditEvent, Cause
+from .domain.config import StoredSettings
+from .domain.customers import Customer
+from .domain.documents import Document, DocumentFile, DocumentKind
+from .domain.ledger import Allocation, EntryKey, LedgerEntry
+from .domain.messages import InternalNote, Message
+from .domain.paging import Page
+from .domain.portal_token import EndedAs, PortalToken, TokenStatus
+from .domain.summary import Payment
+
+T = TypeVar("T")
+
+DocumentKey = tuple[dt.date, str]
+"""Place of a document in a list: its date and its id."""
+
+
+# --- what a host owes ---------------------------------------------------------------------
+
+
+class CustomerRepository(Protocol):
+    """The host's customers, read only."""
+
+    def get(self, customer_id: str) -> Customer | None:
+        """The customer of this id, blocked or not, or None."""
+        ...
+
+    def get_many(self, customer_ids: Collection[str]) -> Mapping[str, Customer]:
+        """Those of up to 1,000 ids that exist, by id, in no particular order."""
+        ...
+
+    def search(
+        self, text: str = "", *, after: str | None = None, limit: int = 50
+    ) -> Page[Customer]:
+        """Customers in the host's own order, for staff.
+
+        ``text`` is what staff typed: part of a name, number or e-mail, case ignored; empty
+        means all. ``after`` is the ``next`` of an earlier page, opaque to the caller.
+        Raises `InvalidValue` where ``after`` is no such text.
+        """
+        ...
+
+
+class DocumentRepository(Protocol):
+    """The host's documents, read only. Every method takes the customer's id."""
+
+    def get(self, customer_id: str, document_id: str) -> Document | None:
+        """This customer's document of this id, whatever its status, or None.
+
+        A document of another customer is None.
+        """
+        ...
+
+    def page(
+        self,
+        customer_id: str,
+        kind: DocumentKind,
+        *,
+        after: DocumentKey | None = None,
+        limit: int = 50,
+        search: str | None = None,
+        year: int | None = None,
+        ids: Collection[str] | None = None,
+    ) -> Sequence[Document]:
+        """Up to ``limit`` issued documents of this customer and kind, newest first.
+
+        Ordered by (date, id), both descending. With ``after``, those that follow this key.
+        ``search``: the number or the reference starts with it, case ignored. ``year``: of
+        the date. ``ids``: only documents with one of these ids. All combine.
+        """
+        ...
+
+
+class LedgerRepository(Protocol):
+    """The host's ledger, read only. Every method takes the customer's id."""
+
+    def entries(
+        self, customer_id: str, *, start: dt.date | None = None, end: dt.date | None = None
+    ) -> Iterable[LedgerEntry]:
+        """This customer's entries dated from ``start`` to ``end``, both included, in any order."""
+        ...
+
+    def allocations(self, customer_id: str) -> Iterable[Allocation]:
+        """This customer's allocations, in any order. Not called with `AllocationRule.FIFO`."""
+        ...
+
+
+# --- what a host may do faster: capabilities, each used where the repository has its methods
+
+
+@runtime_checkable
+class SupportsYears(Protocol):
+    """Documents: the years that have any, without reading them."""
+
+    def years(self, customer_id: str, kind: DocumentKind) -> Sequence[int]:
+        """The years in which this customer has issued documents of this kind, newest first."""
+        ...
+
+
+@runtime_checkable
+class SupportsFiles(Protocol):
+    """Documents: the host's own file of one, such as its PDF."""
+
+    def file(self, customer_id: str, document_id: str) -> DocumentFile | None:
+        """The file of this customer's document, or None. Asked for visible documents only."""
+        ...
+
+
+@runtime_checkable
+class SupportsBalances(Protocol):
+    """Ledger: balances without reading the entries."""
+
+    def balances(self, customer_id: str, *, before: dt.date) -> Mapping[str, Decimal]:
+        """Debits less credits of all entries dated before a day, by currency.
+
+        A currency with such entries is there even where they add up to zero.
+        The sum is exact however large it is.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsEntryPages(Protocol):
+    """Ledger: long accounts in pieces, in statement order (date, debits before credits, id)."""
+
+    def entry_page(
+        self,
+        customer_id: str,
+        currency: str,
+        *,
+        start: dt.date | None = None,
+        end: dt.date | None = None,
+        after: EntryKey | None = None,
+        limit: int = 50,
+    ) -> Sequence[LedgerEntry]:
+        """Up to ``limit`` entries of a currency from ``start`` to ``end`` that follow ``after``."""
+        ...
+
+    def balance_through(self, customer_id: str, currency: str, key: EntryKey) -> Decimal:
+        """Debits less credits of all entries up to and including this place."""
+        ...
+
+
+@runtime_checkable
+class SupportsOpenItems(Protocol):
+    """Ledger: what is open, found by what is open and not by going through the history."""
+
+    def open_items(self, customer_id: str, as_of: dt.date) -> Sequence[OpenItem]:
+        """Entries dated up to ``as_of`` not fully allocated by then, in statement order.
+
+        An allocation counts from the latest of its date and the dates of its two entries.
+        """
+        ...
+
+    def currencies(self, customer_id: str, *, until: dt.date) -> Sequence[str]:
+        """The currencies of which there is any entry dated up to ``until``, A to Z."""
+        ...
+
+    def last_payments(self, customer_id: str, *, until: dt.date) -> Mapping[str, Payment]:
+        """By currency, the latest day up to ``until`` with a payment, and what came in that day."""
+        ...
+
+
+@runtime_checkable
+class SupportsLookup(Protocol):
+    """Ledger: some entries and what is allocated to them, without the rest of the history."""
+
+    def entries_of_documents(
+        self, customer_id: str, document_ids: Collection[str]
+    ) -> Sequence[LedgerEntry]:
+        """The entries that carry one of these document ids, in statement order."""
+        ...
+
+    def allocations_of(self, customer_id: str, entry_ids: Collection[str]) -> Sequence[Allocation]:
+        """The allocations with one of these entries on either side, by id."""
+        ...
+
+    def entries_by_id(self, customer_id: str, entry_ids: Collection[str]) -> Sequence[LedgerEntry]:
+        """Those of these entries that are this customer's, in statement order."""
+        ...
+
+
+# --- the portal's own state ---------------------------------------------------------------
+
+
+class SettingsRepository(Protocol):
+    """The settings of the portal."""
+
+    def get(self) -> StoredSettings:
+        """What is stored; the defaults with version 0 where nothing was saved."""
+        ...
+
+    def put(self, settings: StoredSettings) -> None:
+        """Store settings whose version is one above the stored one.
+
+        Raises `SettingsConflict` with the present settings where it is not.
+        """
+        ...
+
+
+class TokenRepository(Protocol):
+    """Portal tokens. The storage itself holds at most one current token per customer."""
+
+    def add(self, tokens: Sequence[PortalToken]) -> None:
+        """Add new tokens, all or none.
+
+        Raises `ActiveTokenExists` where a current one is added and the customer has a
+        current token already; `StorageError` where an id is taken.
+        """
+        ...
+
+    def get(self, token_id: str) -> PortalToken | None:
+        """The token of this id, or None."""
+        ...
+
+    def latest(self, customer_ids: Collection[str]) -> Mapping[str, PortalToken]:
+        """The token added last of each of up to 1,000 customers that have any, by customer id."""
+        ...
+
+    def end(
+        self,
+        token_ids: Collection[str],
+        *,
+        at: dt.datetime,
+        by: str,
+        how: EndedAs,
+        reason: str | None = None,
+    ) -> Sequence[PortalToken]:
+        """End those of these tokens that are current and return them as ended, by id.
+
+        A token that has ended keeps who ended it, when and why.
+        """
+        ...
+
+    def page(
+        self,
+        *,
+        status: TokenStatus | None = None,
+        now: dt.datetime,
+        expires_before: dt.datetime | None = None,
+        key_fingerprint: str | None = None,
+        after: tuple[dt.datetime, str] | None = None,
+        limit: int = 50,
+    ) -> Sequence[PortalToken]:
+        """Each customer's latest token, by (expires_at, id).
+
+        ``status`` is of that token at ``now``; ``expires_before`` leaves only tokens that
+        are active at ``now`` and expire before that instant; ``after`` is the key of the
+        last token seen.
+        """
+        ...
+
+    def count(self, status: TokenStatus, *, now: dt.datetime) -> int:
+        """How many customers' latest tokens have this status at ``now``."""
+        ...
+
+    def current_page(self, *, after: str | None = None, limit: int = 1000) -> Sequence[PortalToken]:
+        """Current tokens, expired or not, by customer id, those after the customer ``after``."""
+        ...
+
+    def history(self, customer_id: str) -> Sequence[PortalToken]:
+        """All tokens of a customer in the order they were added."""
+        ...
+
+    def mark_opened(self, token_id: str, at: dt.datetime, *, unless_within: dt.timedelta) -> bool:
+        """Note that a token was opened, and say whether that was noted.
+
+        It is not where the last noted opening lies less than ``unless_within`` from ``at``,
+        before or after, nor where there is no such token.
+        """
+        ...
+
+    def last_opened(self, token_ids: Collection[str]) -> Mapping[str, dt.datetime]:
+        """The instant of the last noted opening of those of these tokens that have one."""
+        ...
+
+    def rename_customer(self, customer_id: str, new_id: str) -> int:
+        """Give all tokens of a customer to the id ``new_id``, empty their reasons; how many.
+
+        For erasure. Raises `ActiveTokenExists` where both have a current token.
+        """
+        ...
+
+
+class MessageRepository(Protocol):
+    """Messages, and apart from them the notes of staff."""
+
+    def add(self, message: Message) -> None:
+        """Add a message. `StorageError` where its id or its customer's idempotency key is taken."""
+        ...
+
+    def by_key(self, customer_id: str, idempotency_key: str) -> Message | None:
+        """The customer's message with this idempotency key, or None."""
+        ...
+
+    def page(
+        self, customer_id: str, *, after: tuple[dt.datetime, str] | None = None, limit: int = 50
+    ) -> Sequence[Message]:
+        """Messages of a customer, newest first: by (at, id) descending, those past ``after``."""
+        ...
+
+    def sent_since(self, customer_id: str, since: dt.datetime) -> Sequence[dt.datetime]:
+        """The instants at which the customer wrote a message after ``since``, oldest first."""
+        ...
+
+    def inbox(
+        self,
+        *,
+        unread_only: bool,
+        after: tuple[dt.datetime, str] | None = None,
+        limit: int = 50,
+    ) -> Sequence[Message]:
+        """What customers wrote, newest first: by (at, id) descending. Unread has no ``read_at``."""
+        ...
+
+    def unread_count(self) -> int:
+        """How many messages of customers are unread."""
+        ...
+
+    def mark_read(self, customer_id: str, at: dt.datetime) -> int:
+        """Mark the unread messages that a customer wrote as read at ``at``; how many there were."""
+        ...
+
+    def add_note(self, note: InternalNote) -> None:
+        """Add an internal note. Raises `StorageError` where its id is taken."""
+        ...
+
+    def notes(self, customer_id: str) -> Sequence[InternalNote]:
+        """The internal notes on a customer, oldest first: by (at, id)."""
+        ...
+
+    def erase(self, customer_id: str) -> int:
+        """Remove all messages of a customer and all notes on it; how many there were."""
+        ...
+
+
+class AuditRepository(Protocol):
+    """The audit trail. Append-only but for erasure."""
+
+    def append(self, entries: Sequence[AuditEntry]) -> None:
+        """Add entries at the end, in this order, all or none."""
+        ...
+
+    def page(
+        self, *, customer_id: str | None = None, after: int | None = None, limit: int = 50
+    ) -> Sequence[tuple[int, AuditEntry]]:
+        """Entries with their position, newest first: by position descending, those below ``after``.
+
+        Positions rise with each entry appended; they need not be consecutive.
+        """
+        ...
+
+    def last(
+        self,
+        event: AuditEvent,
+        *,
+        customer_id: str | None = None,
+        token_id: str | None = None,
+        by: str | None = None,
+        cause: Cause | None = None,
+    ) -> dt.datetime | None:
+        """The latest instant of an entry of this event that matches all values given, or None."""
+        ...
+
+    def rename_customer(self, customer_id: str, new_id: str) -> int:
+        """Replace a customer's id by ``new_id`` and empty the details of its entries; how many.
+
+        For erasure.
+        """
+        ...
+
+
+@attrs.define(frozen=True, slots=False)
+class Opening:
+    """What one read finds when a link is opened.
+
+    Attributes:
+        settings: the settings as stored now.
+        token: the token of the id asked for, or None.
+        customer: its customer, where the storage keeps customers; else None.
+        opened_at: the last noted opening of the token, UTC, or None.
+    """
+
+    settings: StoredSettings
+    token: PortalToken | None
+    customer: Customer | None
+    opened_at: dt.datetime | None
+
+
+class UnitOfWork(Protocol):
+    """The repositories of a storage within a transaction."""
+
+    @property
+    def settings(self) -> SettingsRepository:
+        """The settings."""
+        ...
+
+    @property
+    def tokens(self) -> TokenRepository:
+        """The portal tokens."""
+        ...
+
+    @property
+    def messages(self) -> MessageRepository:
+        """Messages and internal notes."""
+        ...
+
+    @property
+    def audit(self) -> AuditRepository:
+        """The audit trail."""
+        ...
+
+
+class Storage(UnitOfWork, Protocol):
+    """Keeps the portal's state for one tenant.
+
+    One storage may be used by several threads at once. Of two transactions that lock the
+    same customer one waits for the other.
+    """
+
+    @property
+    def tenant(self) -> str:
+        """The tenant whose rows these are; links carry it in their salt."""
+        ...
+
+    def transact(self, work: Callable[[UnitOfWork], T], *, lock: Collection[str] = ()) -> T:
+        """Run ``work`` in one transaction and return what it returns.
+
+        ``work`` is given the repositories that read and write as part of the transaction
+        (this storage's own ones, used on the same thread, do so as well). All is committed
+        when ``work`` returns, and durable then; where it raises, nothing it wrote is left
+        and its error is passed on. ``work`` has no other effects, since it may run again.
+        ``lock`` names the customers whose state it changes. A transaction within another on
+        the same thread joins it, and its own failure undoes its own part.
+
+        Raises:
+            StorageError: the storage is locked for too long, full, read-only, damaged.
+        """
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """A context in which the reads of this thread all see one committed instant.
+
+        For reading alone; within a transaction it is part of it.
+        """
+        ...
+
+    def opening(self, token_id: str) -> Opening:
+        """Settings, token and customer in one fresh read, outside any cache."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the storage holds. Closing twice is harmless."""
+        ...
+
+
+# --- a storage that also keeps customers, documents and ledger ----------------------------
+
+
+class StoredCustomers(CustomerRepository, Protocol):
+    """Customers kept by the storage; `search` walks them by name (case ignored), then id."""
+
+    def save(self, *customers: Customer) -> None:
+        """Insert or replace, all or none."""
+        ...
+
+    def delete(self, customer_id: str) -> bool:
+        """Remove the customer record; False where there is none. Its documents stay."""
+        ...
+
+
+class StoredDocuments(DocumentRepository, SupportsYears, Protocol):
+    """Documents kept by the storage. An id is one document's, whoever the customer is."""
+
+    def save(self, *documents: Document) -> None:
+        """Insert or replace by id, all or none; a changed customer moves the document."""
+        ...
+
+    def delete(self, document_id: str) -> bool:
+        """Remove the document; False where there is none."""
+        ...
+
+
+class StoredLedger(
+    LedgerRepository,
+    SupportsBalances,
+    SupportsEntryPages,
+    SupportsOpenItems,
+    SupportsLookup,
+    Protocol,
+):
+    """A ledger kept by the storage: it refuses what would contradict itself.
+
+    An id is one entry's (one allocation's), whoever the customer is. At no time is more
+    allocated to an entry than it has, nor across customers, currencies or on one side.
+    """
+
+    def save(self, *entries: LedgerEntry) -> None:
+        """Insert or replace by id, all or none.
+
+        Raises `LedgerError` with the ids where a replaced entry would no longer fit the
+        allocations on it.
+        """
+        ...
+
+    def allocate(self, *allocations: Allocation) -> None:
+        """Insert or replace by id, all or none.
+
+        Raises `LedgerError` with the ids where an entry is missing, on the wrong side, of
+        another customer or currency, or has not so much left.
+        """
+        ...
+
+    def unallocate(self, allocation_id: str) -> bool:
+        """Remove an allocation; False where there is none."""
+        ...
+
+    def delete(self, entry_id: str) -> bool:
+        """Remove an entry; False where there is none.
+
+        Raises `LedgerError` where something is allocated to it.
+        """
+        ...
+
+
+class FullStorage(Storage, Protocol):
+    """A storage that also keeps customers, documents and ledger."""
+
+    @property
+    def customers(self) -> StoredCustomers:
+        """The customers."""
+        ...
+
+    @property
+    def documents(self) -> StoredDocuments:
+        """The documents."""
+        ...
+
+    @property
+    def ledger(self) -> StoredLedger:
+        """The ledger."""
+        ...
