@@ -1,1 +1,147 @@
 """A secure link, no login: each customer's own invoices and a statement that adds up."""
+
+from .access import PortalAccess
+from .audit_trail import AuditTrail
+from .clock import Clock, system_clock
+from .domain.aging import Aging, AgingBucket
+from .domain.allocation import AppliedPart, OpenItem
+from .domain.audit import AuditEntry, AuditEvent, Cause
+from .domain.config import PortalConfig, StoredSettings
+from .domain.customers import Customer
+from .domain.documents import (
+    Document,
+    DocumentFile,
+    DocumentKind,
+    DocumentLine,
+    DocumentStatus,
+)
+from .domain.gate import Edition
+from .domain.jsonable import to_jsonable
+from .domain.ledger import Allocation, AllocationRule, EntryKind, LedgerEntry
+from .domain.messages import Author, CustomerMessage, InternalNote, Message
+from .domain.money import format_amount
+from .domain.paging import Page
+from .domain.periods import Period, PeriodName, named_period
+from .domain.portal_token import EndedAs, PortalToken, TokenStatus
+from .domain.statement import (
+    CurrencyStatement,
+    StatementLine,
+    StatementOfAccount,
+    StatementPage,
+)
+from .domain.summary import AccountSummary, CurrencySummary, NextDue, Payment
+from .domain.views import (
+    AppliedItem,
+    DocumentDetail,
+    DocumentState,
+    DocumentView,
+    Tone,
+    document_state,
+)
+from .domain.visibility import DocumentVisibility, Section
+from .errors import (
+    AccessDenied,
+    AccessRevoked,
+    ActiveTokenExists,
+    CustomerBlocked,
+    CustomerNotFound,
+    DocumentNotFound,
+    InvalidValue,
+    LedgerError,
+    NoActiveToken,
+    PortalError,
+    PortalNotAvailable,
+    SectionHidden,
+    SettingsConflict,
+    StorageError,
+    TokenChanged,
+    TooManyMessages,
+)
+from .inbox import Inbox
+from .links import key_fingerprint
+from .portal import Portal
+from .privacy import Privacy
+from .settings import SettingsService
+from .tokens import IssueResult, LinkCheck, Outcome, Skipped, TokenService
+
+__all__ = [
+    "AccessDenied",
+    "AccessRevoked",
+    "AccountSummary",
+    "ActiveTokenExists",
+    "Aging",
+    "AgingBucket",
+    "Allocation",
+    "AllocationRule",
+    "AppliedItem",
+    "AppliedPart",
+    "AuditEntry",
+    "AuditEvent",
+    "AuditTrail",
+    "Author",
+    "Cause",
+    "Clock",
+    "CurrencyStatement",
+    "CurrencySummary",
+    "Customer",
+    "CustomerBlocked",
+    "CustomerMessage",
+    "CustomerNotFound",
+    "Document",
+    "DocumentDetail",
+    "DocumentFile",
+    "DocumentKind",
+    "DocumentLine",
+    "DocumentNotFound",
+    "DocumentState",
+    "DocumentStatus",
+    "DocumentView",
+    "DocumentVisibility",
+    "Edition",
+    "EndedAs",
+    "EntryKind",
+    "Inbox",
+    "InternalNote",
+    "InvalidValue",
+    "IssueResult",
+    "LedgerEntry",
+    "LedgerError",
+    "LinkCheck",
+    "Message",
+    "NextDue",
+    "NoActiveToken",
+    "OpenItem",
+    "Outcome",
+    "Page",
+    "Payment",
+    "Period",
+    "PeriodName",
+    "Portal",
+    "PortalAccess",
+    "PortalConfig",
+    "PortalError",
+    "PortalNotAvailable",
+    "PortalToken",
+    "Privacy",
+    "Section",
+    "SectionHidden",
+    "SettingsConflict",
+    "SettingsService",
+    "Skipped",
+    "StatementLine",
+    "StatementOfAccount",
+    "StatementPage",
+    "StorageError",
+    "StoredSettings",
+    "TokenChanged",
+    "TokenService",
+    "TokenStatus",
+    "Tone",
+    "TooManyMessages",
+    "document_state",
+    "format_amount",
+    "key_fingerprint",
+    "named_period",
+    "system_clock",
+    "to_jsonable",
+]

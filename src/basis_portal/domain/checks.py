@@ -23,7 +23,7 @@ ID_LIMIT = 255
 TEXT_LIMIT = 1000
 
 # NUL cannot be held by PostgreSQL, lone surrogates by nothing that speaks UTF-8.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_BUT_LINE_BREAKS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CURRENCY = re.compile("[A-Z]{3}")
@@ -35,7 +35,7 @@ def check_text(
     *,
     limit: int = TEXT_LIMIT,
     least: int = 1,
-    refused: re.Pattern[str] = _UNSTORABLE,
+    refused: re.Pattern[str] = UNSTORABLE,
 ) -> str:
     """Return ``value`` if it is text of such a length, free of ``refused`` characters."""
     if not isinstance(value, str):

@@ -18,4 +18,6 @@ def gate_open(edition: object, feature_enabled: object) -> bool:
 
     Anything but a member of `Edition` and a plain True counts as closed.
     """
-    return edition in (Edition.SERVER, Edition.CLOUD) and feature_enabled is True
+    if not isinstance(edition, Edition) or edition is Edition.DESKTOP:
+        return False
+    return feature_enabled is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
@@ -11,7 +12,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from ..errors import InvalidValue
-from .checks import check_whole_number
+from .checks import UNSTORABLE, check_instant, check_whole_number
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -72,7 +73,38 @@ def read_cursor(cursor: object, *kinds: type) -> tuple[str | int, ...] | None:
         raise _not_a_cursor(cursor) from None
     if not isinstance(key, list) or [type(part) for part in key] != list(kinds):
         raise _not_a_cursor(cursor)
+    if not all(map(_storable, key)):
+        raise _not_a_cursor(cursor)
     return tuple(key)
+
+
+def _storable(part: str | int) -> bool:
+    """False for what no storage can compare with: NUL, lone surrogates, beyond 64 bits."""
+    if isinstance(part, int):
+        return abs(part) < 2**63
+    return UNSTORABLE.search(part) is None
+
+
+def instant_key(cursor: str | None) -> tuple[dt.datetime, str] | None:
+    """The instant and the id a cursor was made of. Raises as `read_cursor`."""
+    key = read_cursor(cursor, str, str)
+    if key is None:
+        return None
+    try:
+        return check_instant("after", dt.datetime.fromisoformat(str(key[0]))), str(key[1])
+    except (ValueError, OverflowError):
+        raise _not_a_cursor(cursor) from None
+
+
+def day_key(cursor: str | None) -> tuple[dt.date, str] | None:
+    """The date and the id a cursor was made of. Raises as `read_cursor`."""
+    key = read_cursor(cursor, str, str)
+    if key is None:
+        return None
+    try:
+        return dt.date.fromisoformat(str(key[0])), str(key[1])
+    except ValueError:
+        raise _not_a_cursor(cursor) from None
 
 
 def _not_a_cursor(cursor: object) -> InvalidValue:

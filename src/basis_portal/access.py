@@ -1,0 +1,572 @@
+"""What an opened link gives: the only door to a customer's documents.
+
+A `PortalAccess` holds no rights. Each method repeats the checks of an opening before it
+reads, so that after a revoke, an expiry or a switch-off it raises as `Portal.open` would.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import attrs
+
+from .account import ACTIVITY, OPEN_ITEMS, Account, Settlement, settlements
+from .admission import Admitted, admit, admit_preview
+from .context import HOUR, Context, log
+from .domain.allocation import check_age_by
+from .domain.audit import AuditEntry, AuditEvent
+from .domain.checks import (
+    check_currency,
+    check_day,
+    check_id,
+    check_member,
+    check_text,
+    check_whole_number,
+)
+from .domain.config import PortalConfig
+from .domain.customers import Customer
+from .domain.documents import Document, DocumentFile, DocumentKind, DocumentStatus
+from .domain.ledger import EntryKey, EntryKind
+from .domain.messages import MESSAGES_AN_HOUR, Author, CustomerMessage, Message
+from .domain.paging import Page, check_limit, day_key, read_cursor, write_cursor
+from .domain.periods import Period
+from .domain.portal_token import TokenStatus
+from .domain.statement import StatementLine, StatementOfAccount, StatementPage
+from .domain.summary import AccountSummary
+from .domain.views import AppliedItem, DocumentDetail, DocumentView
+from .domain.visibility import BASE_RULES, SECTION_OF, DocumentVisibility, Section
+from .errors import AccessDenied, DocumentNotFound, InvalidValue, SectionHidden, TooManyMessages
+from .inbox import thread_page
+from .links import new_token_id
+from .repositories import DocumentKey, SupportsFiles, SupportsYears, UnitOfWork
+
+_PAGES_TRIED = 10  # where a host's visibility hides most documents, a page may come up short
+SEARCH_LIMIT = 100
+
+
+class PortalAccess:
+    """One customer's portal, as whoever holds the link may see it. Make one per request.
+
+    Every method raises as `Portal.open` would where the link no longer opens:
+    `PortalNotAvailable`, `AccessDenied`, `StorageError`. In a preview by staff it raises
+    `PortalNotAvailable` (edition or feature), `CustomerNotFound`, `CustomerBlocked`.
+    """
+
+    def __init__(
+        self, context: Context, admitted: Admitted, admit_again: Callable[[], Admitted]
+    ) -> None:
+        self._context = context
+        self._admit_again = admit_again
+        self._token_id = admitted.token.id if admitted.token else None
+        self._customer = admitted.customer
+        self._expires_at = admitted.token.expires_at if admitted.token else None
+
+    @classmethod
+    def by_token(cls, context: Context, admitted: Admitted, *, record: bool) -> PortalAccess:
+        """The access of whoever opened a link."""
+        token = admitted.token
+        assert token is not None
+        return cls(context, admitted, lambda: admit(context, token.id, record=record))
+
+    @classmethod
+    def by_preview(cls, context: Context, admitted: Admitted) -> PortalAccess:
+        """The read-only access of staff."""
+        customer_id = admitted.customer.id
+        return cls(context, admitted, lambda: admit_preview(context, customer_id))
+
+    def __repr__(self) -> str:
+        return f"<PortalAccess of customer {self._customer.id!r}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a PortalAccess is made for one request and is not pickled")
+
+    @property
+    def customer(self) -> Customer:
+        """The customer as it was when the link was opened."""
+        return self._customer
+
+    @property
+    def expires_at(self) -> dt.datetime | None:
+        """First instant (UTC) at which the link no longer opens; None in a preview."""
+        return self._expires_at
+
+    @property
+    def is_preview(self) -> bool:
+        """True where staff look at what the customer would see."""
+        return self._token_id is None
+
+    # --- what there is
+
+    def sections(self) -> tuple[Section, ...]:
+        """The sections the customer may open now."""
+        admitted = self._admit_again()
+        return tuple(one for one in Section if self._shows(one, admitted.config))
+
+    def welcome_message(self) -> str:
+        """The plain text on top of the customer's pages, or an empty text."""
+        return self._admit_again().config.welcome_message
+
+    # --- documents
+
+    def documents(
+        self,
+        kind: DocumentKind,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        search: str | None = None,
+        year: int | None = None,
+        open_only: bool = False,
+    ) -> Page[DocumentView]:
+        """The customer's issued documents of a kind, newest first.
+
+        Args:
+            kind: invoices, orders or credit notes.
+            after: the ``next`` of an earlier page.
+            limit: 1 to 200.
+            search: only those whose number or reference starts with this, case ignored.
+            year: only those dated in this year.
+            open_only: only those of which the ledger has an open amount today.
+
+        Raises:
+            SectionHidden: the kind is switched off for customers.
+            InvalidValue: an argument breaks its rule.
+        """
+        check_member("kind", kind, DocumentKind)
+        admitted = self._enter(SECTION_OF[kind])
+        wanted = _Wanted(kind, check_limit(limit), _search(search), _year(year), day_key(after))
+        with self._context.storage.snapshot():
+            account = self._account(admitted)
+            if open_only:
+                wanted = attrs.evolve(wanted, ids=_open_documents(account))
+            page = self._visible_page(admitted, wanted)
+            found = settlements(account, {d.id: d.kind for d in page.items}, self._day(admitted))
+        views = tuple(self._view(one, found[one.id], admitted) for one in page.items)
+        return Page(views, page.next)
+
+    def document_years(self, kind: DocumentKind) -> tuple[int, ...]:
+        """The years in which the customer has documents of a kind, newest first.
+
+        Raises `SectionHidden` where the kind is switched off for customers.
+        """
+        check_member("kind", kind, DocumentKind)
+        admitted = self._enter(SECTION_OF[kind])
+        documents = self._context.documents
+        if self._rules_are_plain() and SupportsYears in self._context.document_abilities:
+            return tuple(cast(SupportsYears, documents).years(self._customer.id, kind))
+        years: list[int] = []
+        wanted = _Wanted(kind, 1)
+        while True:
+            page = self._visible_page(admitted, wanted)
+            if page.items:
+                years.append(page.items[0].date.year)
+                wanted = attrs.evolve(wanted, after=(dt.date(years[-1], 1, 1), ""))
+            elif page.next:
+                wanted = attrs.evolve(wanted, after=day_key(page.next))
+            else:
+                return tuple(years)
+
+    def document(self, document_id: str) -> DocumentDetail:
+        """One document with the payments and credits on it, as of today.
+
+        Raises `DocumentNotFound` for a hidden, foreign, draft, cancelled or unknown one.
+        """
+        admitted = self._admit_again()
+        with self._context.storage.snapshot():
+            document = self._visible_document(document_id, admitted)
+            account = self._account(admitted)
+            kinds = {document.id: document.kind}
+            settlement = settlements(account, kinds, self._day(admitted))[document.id]
+        items = [AppliedItem.of(p, debit_side=settlement.debit_side) for p in settlement.parts]
+        applied = tuple(
+            attrs.evolve(item, document_id=self._link_of(item.kind, item.document_id, admitted))
+            for item in sorted(items, key=lambda item: (item.counted_on, item.date))
+        )
+        return DocumentDetail(self._view(document, settlement, admitted), applied)
+
+    def document_file(self, document_id: str) -> DocumentFile | None:
+        """The host's own file of a document, such as its PDF, or None where it gives none.
+
+        Raises `DocumentNotFound` as `document` does.
+        """
+        admitted = self._admit_again()
+        document = self._visible_document(document_id, admitted)
+        if SupportsFiles not in self._context.document_abilities:
+            return None
+        return cast(SupportsFiles, self._context.documents).file(self._customer.id, document.id)
+
+    # --- the account
+
+    def statement(
+        self,
+        start: dt.date | None = None,
+        end: dt.date | None = None,
+        view: str = ACTIVITY,
+        age_by: str = "due_date",
+        *,
+        aging: bool = True,
+    ) -> StatementOfAccount:
+        """The statement of account, by currency.
+
+        Args:
+            start: first day; the day of the first entry where None.
+            end: last day; today where None or later than today.
+            view: ``"activity"`` (balance forward) or ``"open_items"`` (what is open on
+                the last day; ``start`` says nothing then).
+            age_by: ``"due_date"`` (date where there is none) or ``"date"``.
+            aging: False leaves out open items, aging and what is applied to what.
+
+        Raises:
+            SectionHidden: the statement is switched off for customers.
+            LedgerError: the ledger contradicts itself.
+            InvalidValue: an argument breaks its rule, or start is after end.
+        """
+        admitted = self._enter(Section.STATEMENT)
+        if view not in (ACTIVITY, OPEN_ITEMS):
+            raise InvalidValue.of("view", view, "must be 'activity' or 'open_items'")
+        check_age_by(age_by)
+        last = self._last_day(start, end, admitted)
+        with self._context.storage.snapshot():
+            account = Account(self._context, self._customer.id, last)
+            found = account.statement(start, view=view, age_by=age_by, aging=aging)
+        if self._links_every_entry(admitted):
+            return found
+        by_currency = {
+            currency: attrs.evolve(one, lines=self._linked(one.lines, admitted))
+            for currency, one in found.by_currency.items()
+        }
+        return attrs.evolve(found, by_currency=by_currency)
+
+    def statement_lines(
+        self, currency: str, start: dt.date | None = None, end: dt.date | None = None
+    ) -> Iterator[StatementLine]:
+        """The activity of one currency as a stream, in statement order with running balance.
+
+        For downloads of long accounts: it holds a thousand lines at a time, and checks the
+        link again for each thousand. Raises as `statement`, before the first line.
+        """
+        admitted = self._enter(Section.STATEMENT)
+        check_currency("currency", currency)
+        account = Account(self._context, self._customer.id, self._last_day(start, end, admitted))
+        return self._stream(account.lines(currency, start), admitted)
+
+    def statement_page(
+        self,
+        currency: str,
+        start: dt.date | None = None,
+        end: dt.date | None = None,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> StatementPage:
+        """One page of the activity of one currency, with the balance brought forward.
+
+        Args:
+            currency: three capital letters.
+            start: first day of the period; the day of the first entry where None.
+            end: last day; today where None or later than today.
+            after: the ``next`` of an earlier page of the same period.
+            limit: 1 to 200 lines.
+
+        Raises as `statement`.
+        """
+        admitted = self._enter(Section.STATEMENT)
+        check_currency("currency", currency)
+        check_limit(limit)
+        last, key = self._last_day(start, end, admitted), _entry_key(after)
+        with self._context.storage.snapshot():
+            account = Account(self._context, self._customer.id, last)
+            page = account.page(currency, start, key, limit + 1)
+        lines = self._linked(page.lines[:limit], admitted)
+        if len(page.lines) <= limit:
+            return attrs.evolve(page, lines=lines)
+        day, side, entry_id = lines[-1].entry.key
+        return attrs.evolve(
+            page,
+            lines=lines,
+            carried_forward=lines[-1].balance,
+            next=write_cursor(day.isoformat(), side, entry_id),
+        )
+
+    def summary(self) -> AccountSummary:
+        """The account at a glance as of today.
+
+        While the statement is off it tells of open invoices alone: no credits, no balance,
+        no payment.
+        """
+        admitted = self._admit_again()
+        shown = self._shows(Section.STATEMENT, admitted.config)
+        with self._context.storage.snapshot():
+            return self._account(admitted).summary(invoices_only=not shown)
+
+    # --- messages
+
+    def messages(self, *, after: str | None = None, limit: int = 50) -> Page[CustomerMessage]:
+        """The thread with the seller, newest first, without any internal note.
+
+        Raises `SectionHidden` where messages are switched off.
+        """
+        self._enter(Section.MESSAGES)
+        page = thread_page(self._context, self._customer.id, after, limit)
+        return Page(tuple(CustomerMessage.of(one) for one in page.items), page.next)
+
+    def send_message(
+        self, text: str, *, document_id: str | None = None, idempotency_key: str | None = None
+    ) -> CustomerMessage:
+        """Write to the seller; a resent form (same key) makes one message.
+
+        Args:
+            text: plain text, 1 to 2,000 characters.
+            document_id: a visible document it is about, or None.
+            idempotency_key: of the form, unique per customer, or None.
+
+        Raises:
+            SectionHidden: messages are switched off.
+            TooManyMessages: 20 were sent within the hour; ``retry_at`` says when again.
+            DocumentNotFound: the document is not visible to the customer.
+            AccessDenied: this is a preview, or the link no longer opens.
+            InvalidValue: an argument breaks its rule.
+        """
+        admitted = self._enter(Section.MESSAGES)
+        if admitted.token is None:
+            raise AccessDenied
+        message = Message(
+            id=new_token_id(),
+            customer_id=self._customer.id,
+            at=admitted.now,
+            author=Author.CUSTOMER,
+            text=text,
+            document_id=document_id,
+            idempotency_key=idempotency_key,
+        )
+        if document_id is not None:
+            self._visible_document(document_id, admitted)
+        token_id = admitted.token.id
+        stored = self._context.storage.transact(
+            lambda unit: _post(unit, message, token_id), lock=[self._customer.id]
+        )
+        return CustomerMessage.of(stored)
+
+    # --- checks
+
+    def _enter(self, section: Section) -> Admitted:
+        admitted = self._admit_again()
+        if not self._shows(section, admitted.config):
+            raise SectionHidden(
+                f"the section {section.value} is switched off for customers", section=section.value
+            )
+        return admitted
+
+    def _shows(self, section: Section, config: PortalConfig) -> bool:
+        """Our rules and the host's: what the host answers can hide, never show."""
+        if not BASE_RULES.shows_section(section, config):
+            return False
+        return self._asks_host(lambda rules: rules.shows_section(section, config))
+
+    def _shows_document(self, document: Document, config: PortalConfig) -> bool:
+        customer_id = self._customer.id
+        if not BASE_RULES.shows_document(document, customer_id, config):
+            return False
+        if not self._shows(SECTION_OF[document.kind], config):
+            return False
+        return self._asks_host(lambda rules: rules.shows_document(document, customer_id, config))
+
+    def _asks_host(self, question: Callable[[DocumentVisibility], bool]) -> bool:
+        if self._rules_are_plain():
+            return True
+        try:
+            return question(self._context.visibility) is True
+        except Exception:
+            log.exception("the visibility policy failed; what it was asked for is hidden")
+            return False
+
+    def _rules_are_plain(self) -> bool:
+        return type(self._context.visibility) is DocumentVisibility
+
+    # --- documents, read and checked
+
+    def _visible_document(self, document_id: object, admitted: Admitted) -> Document:
+        try:
+            check_id("document_id", document_id)
+        except InvalidValue:
+            raise DocumentNotFound from None
+        document = self._context.documents.get(self._customer.id, cast(str, document_id))
+        if document is None:
+            raise DocumentNotFound
+        if document.customer_id != self._customer.id or document.id != document_id:
+            log.error("the document repository returned a document not asked for; dropped")
+            raise DocumentNotFound
+        if not self._shows_document(document, admitted.config):
+            raise DocumentNotFound
+        return document
+
+    def _visible_page(self, admitted: Admitted, wanted: _Wanted) -> Page[Document]:
+        """A page of what may be shown, made of as many pages of the repository as that takes."""
+        visible: list[Document] = []
+        for _ in range(_PAGES_TRIED):
+            found = self._repository_page(wanted)
+            visible += [one for one in found if self._shows_document(one, admitted.config)]
+            if len(visible) > wanted.limit:
+                last = visible[wanted.limit - 1]
+                return Page(tuple(visible[: wanted.limit]), _document_cursor(last))
+            if len(found) <= wanted.limit:
+                return Page(tuple(visible))
+            wanted = attrs.evolve(wanted, after=(found[-1].date, found[-1].id))
+        return Page(tuple(visible), write_cursor(wanted.after[0].isoformat(), wanted.after[1]))  # type: ignore[index]
+
+    def _repository_page(self, wanted: _Wanted) -> list[Document]:
+        if wanted.ids is not None and not wanted.ids:
+            return []
+        found = list(
+            self._context.documents.page(
+                self._customer.id,
+                wanted.kind,
+                after=wanted.after,
+                limit=wanted.limit + 1,
+                search=wanted.search,
+                year=wanted.year,
+                ids=wanted.ids,
+            )
+        )
+        kept = [one for one in found if self._is_asked_for(one, wanted.kind)]
+        if len(kept) < len(found):
+            log.error("the document repository returned documents not asked for; dropped")
+        return kept
+
+    def _is_asked_for(self, document: object, kind: DocumentKind) -> bool:
+        return (
+            isinstance(document, Document)
+            and document.customer_id == self._customer.id
+            and document.kind is kind
+            and document.status is DocumentStatus.ISSUED
+        )
+
+    def _view(self, document: Document, settlement: Settlement, admitted: Admitted) -> DocumentView:
+        return DocumentView.of(
+            document,
+            open_amount=settlement.open_amount,
+            settled_by=settlement.settled_by,
+            open_due_date=settlement.open_due_date,
+            as_of=self._day(admitted),
+        )
+
+    # --- the account, read and linked
+
+    def _day(self, admitted: Admitted) -> dt.date:
+        return self._context.today(admitted.now)
+
+    def _account(self, admitted: Admitted) -> Account:
+        return Account(self._context, self._customer.id, self._day(admitted))
+
+    def _last_day(self, start: dt.date | None, end: dt.date | None, admitted: Admitted) -> dt.date:
+        if start is not None:
+            check_day("start", start)
+        if end is not None:
+            check_day("end", end)
+        last = min(end or dt.date.max, self._day(admitted))
+        if start is not None:
+            Period(start, last)
+        return last
+
+    def _stream(
+        self, pieces: Iterator[list[StatementLine]], admitted: Admitted
+    ) -> Iterator[StatementLine]:
+        for lines in pieces:
+            yield from self._linked(tuple(lines), admitted)
+            admitted = self._enter(Section.STATEMENT)
+
+    def _links_every_entry(self, admitted: Admitted) -> bool:
+        return self._rules_are_plain() and admitted.config.show_credit_notes
+
+    def _linked(
+        self, lines: tuple[StatementLine, ...], admitted: Admitted
+    ) -> tuple[StatementLine, ...]:
+        """The lines without the documents that the customer may not open."""
+        if self._links_every_entry(admitted):
+            return lines
+        return tuple(
+            attrs.evolve(line, document_id=self._link_of(line.kind, line.document_id, admitted))
+            for line in lines
+        )
+
+    def _link_of(self, kind: EntryKind, document_id: str | None, admitted: Admitted) -> str | None:
+        """The document of an entry, where the customer may open it."""
+        if document_id is None or self._links_every_entry(admitted):
+            return document_id
+        if self._rules_are_plain() and kind is EntryKind.INVOICE:
+            return document_id
+        try:
+            return self._visible_document(document_id, admitted).id
+        except DocumentNotFound:
+            return None
+
+
+@attrs.define(frozen=True)
+class _Wanted:
+    """What is asked of the document repository."""
+
+    kind: DocumentKind
+    limit: int
+    search: str | None = None
+    year: int | None = None
+    after: DocumentKey | None = None
+    ids: frozenset[str] | None = None
+
+
+def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
+    """Add a customer's message, if the token still stands, it is no repetition and not too many."""
+    token = unit.tokens.get(token_id)
+    if token is None or token.status_at(message.at) is not TokenStatus.ACTIVE:
+        raise AccessDenied
+    if message.idempotency_key is not None:
+        known = unit.messages.by_key(message.customer_id, message.idempotency_key)
+        if known is not None:
+            return known
+    sent = unit.messages.sent_since(message.customer_id, message.at - HOUR)
+    if len(sent) >= MESSAGES_AN_HOUR:
+        retry_at = sent[-MESSAGES_AN_HOUR] + HOUR
+        raise TooManyMessages(
+            f"{MESSAGES_AN_HOUR} messages were sent in the last hour; "
+            f"you can write again at {retry_at:%H:%M} UTC",
+            retry_at=retry_at,
+        )
+    unit.messages.add(message)
+    entry = AuditEntry(
+        message.at, AuditEvent.MESSAGE, customer_id=message.customer_id, token_id=token_id
+    )
+    unit.audit.append([entry])
+    return message
+
+
+def _open_documents(account: Account) -> frozenset[str]:
+    return frozenset(
+        item.entry.document_id for item in account.open_items() if item.entry.document_id
+    )
+
+
+def _document_cursor(document: Document) -> str:
+    return write_cursor(document.date.isoformat(), document.id)
+
+
+def _entry_key(cursor: str | None) -> EntryKey | None:
+    key = read_cursor(cursor, str, int, str)
+    if key is None:
+        return None
+    try:
+        return dt.date.fromisoformat(str(key[0])), int(key[1]), str(key[2])
+    except ValueError:
+        raise InvalidValue.of("after", cursor, "must be the next= of an earlier page") from None
+
+
+def _search(search: str | None) -> str | None:
+    if search is None or not (
+        text := check_text("search", search, limit=SEARCH_LIMIT, least=0).strip()
+    ):
+        return None
+    return text
+
+
+def _year(year: int | None) -> int | None:
+    return None if year is None else check_whole_number("year", year, 1, 9999)

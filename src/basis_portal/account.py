@@ -1,0 +1,325 @@
+"""One customer's account as of a day, read from the ledger the fastest way the host offers.
+
+What a ledger repository has a capability for is asked of it; the rest is derived from its
+entries and allocations. Both ways give the same figures; a property in the tests says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, cast
+
+from .context import Context, log
+from .domain.aging import age_open_items
+from .domain.allocation import (
+    AppliedPart,
+    OpenItem,
+    applied_by_entry,
+    open_amounts,
+    open_items,
+    parts_by_allocation,
+    parts_by_fifo,
+)
+from .domain.documents import DocumentKind
+from .domain.ledger import AllocationRule, EntryKey, LedgerEntry
+from .domain.money import ZERO, total
+from .domain.statement import (
+    CurrencyStatement,
+    StatementLine,
+    StatementOfAccount,
+    StatementPage,
+    activity,
+    balances,
+    open_items_only,
+    running_lines,
+)
+from .domain.summary import AccountSummary, Payment, last_payments, summarize
+from .repositories import (
+    SupportsBalances,
+    SupportsEntryPages,
+    SupportsLookup,
+    SupportsOpenItems,
+)
+
+ACTIVITY, OPEN_ITEMS = "activity", "open_items"
+CHUNK = 1000
+
+
+class Account:
+    """One customer's account as of a day. Made for one use: it reads the history at most once."""
+
+    def __init__(self, context: Context, customer_id: str, as_of: dt.date) -> None:
+        self._context = context
+        self._ledger: Any = context.ledger
+        self._customer_id = customer_id
+        self._as_of = as_of
+        self._history: list[LedgerEntry] | None = None
+        self._parts: list[AppliedPart] | None = None
+
+    # --- the pieces, by capability or derived
+
+    def _can(self, ability: type) -> bool:
+        return ability in self._context.ledger_abilities
+
+    def _can_by_allocation(self, ability: type) -> bool:
+        """Capabilities that rest on stored allocations say nothing under FIFO."""
+        explicit = self._context.allocation_rule is AllocationRule.EXPLICIT
+        return explicit and self._can(ability)
+
+    def _own(self, entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+        """The customer's own entries in statement order; a host's wrong ones are dropped."""
+        found = list(entries)
+        own = [
+            e for e in found if isinstance(e, LedgerEntry) and e.customer_id == self._customer_id
+        ]
+        if len(own) < len(found):
+            log.error("the ledger repository returned entries of another customer; dropped")
+        return sorted(own, key=lambda entry: entry.key)
+
+    def _all_entries(self) -> list[LedgerEntry]:
+        if self._history is None:
+            self._history = self._own(self._ledger.entries(self._customer_id))
+        return self._history
+
+    def _all_parts(self) -> list[AppliedPart]:
+        if self._parts is None:
+            if self._context.allocation_rule is AllocationRule.FIFO:
+                self._parts = parts_by_fifo(self._all_entries(), self._as_of)
+            else:
+                # Allocations first: an entry they name was there before them.
+                allocations = list(self._ledger.allocations(self._customer_id))
+                self._parts = parts_by_allocation(self._all_entries(), allocations, self._as_of)
+        return self._parts
+
+    def _period(self, start: dt.date, end: dt.date) -> list[LedgerEntry]:
+        if self._history is not None:
+            return [entry for entry in self._history if start <= entry.date <= end]
+        return self._own(self._ledger.entries(self._customer_id, start=start, end=end))
+
+    def _balances_before(self, day: dt.date) -> Mapping[str, Decimal]:
+        if self._can(SupportsBalances):
+            return cast(SupportsBalances, self._ledger).balances(self._customer_id, before=day)
+        return balances(entry for entry in self._all_entries() if entry.date < day)
+
+    def _currencies(self) -> list[str]:
+        if self._can(SupportsOpenItems):
+            ledger = cast(SupportsOpenItems, self._ledger)
+            return list(ledger.currencies(self._customer_id, until=self._as_of))
+        return sorted({e.currency for e in self._all_entries() if e.date <= self._as_of})
+
+    def _last_payments(self) -> Mapping[str, Payment]:
+        if self._can(SupportsOpenItems):
+            ledger = cast(SupportsOpenItems, self._ledger)
+            return ledger.last_payments(self._customer_id, until=self._as_of)
+        return last_payments(self._all_entries(), self._as_of)
+
+    def open_items(self) -> list[OpenItem]:
+        """What is open, in statement order."""
+        if not self._can_by_allocation(SupportsOpenItems):
+            parts = self._all_parts()
+            return open_items(self._all_entries(), parts, self._as_of)
+        ledger = cast(SupportsOpenItems, self._ledger)
+        found = ledger.open_items(self._customer_id, self._as_of)
+        own = [item for item in found if item.entry.customer_id == self._customer_id]
+        if len(own) < len(found):
+            log.error("the ledger repository returned open items of another customer; dropped")
+        return own
+
+    def entries_of(self, document_ids: Collection[str]) -> list[LedgerEntry]:
+        """The entries up to the day that carry one of these document ids."""
+        if self._can_by_allocation(SupportsLookup):
+            ledger = cast(SupportsLookup, self._ledger)
+            found = self._own(ledger.entries_of_documents(self._customer_id, document_ids))
+        else:
+            wanted = set(document_ids)
+            found = [e for e in self._all_entries() if e.document_id in wanted]
+        return [entry for entry in found if entry.date <= self._as_of]
+
+    def parts_of(self, entries: Sequence[LedgerEntry]) -> list[AppliedPart]:
+        """What is applied to or by these entries, at least."""
+        if not self._can_by_allocation(SupportsLookup):
+            return self._all_parts()
+        ledger = cast(SupportsLookup, self._ledger)
+        ids = [entry.id for entry in entries]
+        found: dict[str, Any] = {}
+        for start in range(0, len(ids), CHUNK):
+            for one in ledger.allocations_of(self._customer_id, ids[start : start + CHUNK]):
+                found[one.id] = one
+        known = {entry.id: entry for entry in entries}
+        sides = {side for one in found.values() for side in (one.debit_id, one.credit_id)}
+        missing = sorted(sides - known.keys())
+        for start in range(0, len(missing), CHUNK):
+            chunk = missing[start : start + CHUNK]
+            for entry in self._own(ledger.entries_by_id(self._customer_id, chunk)):
+                known[entry.id] = entry
+        return parts_by_allocation(known.values(), found.values(), self._as_of)
+
+    # --- what is made of them
+
+    def statement(
+        self, start: dt.date | None, *, view: str, age_by: str, aging: bool
+    ) -> StatementOfAccount:
+        """The statement of the period that ends on the account's day."""
+        if view == OPEN_ITEMS:
+            by_currency = self._open_items_view(age_by)
+        else:
+            by_currency = self._activity_view(start, age_by, aging=aging)
+        first = start or min(
+            (line.date for one in by_currency.values() for line in one.lines[:1]),
+            default=self._as_of,
+        )
+        return StatementOfAccount(self._customer_id, first, self._as_of, view, by_currency)
+
+    def _open_items_view(self, age_by: str) -> dict[str, CurrencyStatement]:
+        items = _by_currency(self.open_items())
+        edges = self._context.aging_edges
+        return {
+            currency: open_items_only(
+                currency,
+                found := items.get(currency, []),
+                age_open_items(found, self._as_of, edges=edges, age_by=age_by),
+            )
+            for currency in self._currencies()
+        }
+
+    def _activity_view(
+        self, start: dt.date | None, age_by: str, *, aging: bool
+    ) -> dict[str, CurrencyStatement]:
+        opening = self._balances_before(start) if start else {}
+        entries = self._period(start or dt.date.min, self._as_of)
+        period: dict[str, list[LedgerEntry]] = {currency: [] for currency in opening}
+        for entry in entries:
+            period.setdefault(entry.currency, []).append(entry)
+        if not aging:
+            return {
+                currency: activity(currency, opening.get(currency, ZERO), period[currency])
+                for currency in sorted(period)
+            }
+        applied = applied_by_entry(self.parts_of(entries))
+        items = _by_currency(self.open_items())
+        edges = self._context.aging_edges
+        return {
+            currency: activity(
+                currency,
+                opening.get(currency, ZERO),
+                period[currency],
+                applied=applied,
+                items=items.get(currency, ()),
+                aging=age_open_items(
+                    items.get(currency, ()), self._as_of, edges=edges, age_by=age_by
+                ),
+            )
+            for currency in sorted(period)
+        }
+
+    def lines(self, currency: str, start: dt.date | None) -> Iterator[list[StatementLine]]:
+        """The activity of one currency in pieces, each line with its running balance."""
+        opening = self._balances_before(start).get(currency, ZERO) if start else ZERO
+        for entries in self._pieces(currency, start):
+            lines = list(running_lines(opening, entries))
+            opening = lines[-1].balance
+            yield lines
+
+    def _pieces(self, currency: str, start: dt.date | None) -> Iterator[Sequence[LedgerEntry]]:
+        if not self._can(SupportsEntryPages):
+            found = self._period(start or dt.date.min, self._as_of)
+            found = [entry for entry in found if entry.currency == currency]
+            yield from (found[at : at + CHUNK] for at in range(0, len(found), CHUNK))
+            return
+        ledger, after = cast(SupportsEntryPages, self._ledger), None
+        while entries := self._own(
+            ledger.entry_page(
+                self._customer_id,
+                currency,
+                start=start,
+                end=self._as_of,
+                after=after,
+                limit=CHUNK,
+            )
+        ):
+            yield entries
+            if len(entries) < CHUNK:
+                return
+            after = entries[-1].key
+
+    def page(
+        self, currency: str, start: dt.date | None, after: EntryKey | None, limit: int
+    ) -> StatementPage:
+        """One page of the activity of one currency; ``next`` is left to the caller."""
+        if self._can(SupportsEntryPages):
+            ledger = cast(SupportsEntryPages, self._ledger)
+            entries = ledger.entry_page(
+                self._customer_id,
+                currency,
+                start=start,
+                end=self._as_of,
+                after=after,
+                limit=limit,
+            )
+            before = ledger.balance_through(self._customer_id, currency, after) if after else None
+        else:
+            whole = [e for e in self._all_entries() if e.currency == currency]
+            past = [e for e in whole if after and e.key <= after]
+            before = balances(past).get(currency, ZERO) if after else None
+            due = [e for e in whole[len(past) :] if (start or e.date) <= e.date <= self._as_of]
+            entries = due[:limit]
+        if before is None:
+            before = self._balances_before(start).get(currency, ZERO) if start else ZERO
+        lines = tuple(running_lines(before, self._own(entries)))
+        return StatementPage(currency, before, lines, lines[-1].balance if lines else before)
+
+    def summary(self, *, invoices_only: bool) -> AccountSummary:
+        """The account at a glance."""
+        return summarize(
+            self.open_items(),
+            self._as_of,
+            currencies=self._currencies(),
+            last_payments={} if invoices_only else self._last_payments(),
+            invoices_only=invoices_only,
+        )
+
+
+class Settlement:
+    """What the ledger says of one document as of a day."""
+
+    def __init__(
+        self,
+        kind: DocumentKind,
+        entries: Sequence[LedgerEntry],
+        left: Mapping[str, Decimal],
+        applied: Mapping[str, Sequence[AppliedPart]],
+    ) -> None:
+        self.debit_side = kind is not DocumentKind.CREDIT_NOTE
+        mine = [entry for entry in entries if entry.is_debit is self.debit_side]
+        still = [entry for entry in mine if left[entry.id]]
+        self.open_amount = total(left[entry.id] for entry in mine) if mine else None
+        self.open_due_date = min((e.due_date for e in still if e.due_date), default=None)
+        self.parts = [part for entry in mine for part in applied.get(entry.id, ())]
+        self.settled_by = {
+            (part.credit if self.debit_side else part.debit).kind for part in self.parts
+        }
+
+
+def settlements(
+    account: Account, kinds: Mapping[str, DocumentKind], as_of: dt.date
+) -> dict[str, Settlement]:
+    """What the ledger says of each of these documents, by id."""
+    entries = account.entries_of(list(kinds))
+    parts = account.parts_of(entries)
+    left, applied = open_amounts(entries, parts, as_of), applied_by_entry(parts)
+    by_document: dict[str, list[LedgerEntry]] = {document_id: [] for document_id in kinds}
+    for entry in entries:
+        by_document[str(entry.document_id)].append(entry)
+    return {
+        document_id: Settlement(kinds[document_id], found, left, applied)
+        for document_id, found in by_document.items()
+    }
+
+
+def _by_currency(items: Iterable[OpenItem]) -> dict[str, list[OpenItem]]:
+    result: dict[str, list[OpenItem]] = {}
+    for item in items:
+        result.setdefault(item.entry.currency, []).append(item)
+    return result

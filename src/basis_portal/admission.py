@@ -1,0 +1,173 @@
+"""Who may enter: the order of answers when a link is opened, and at every step inside.
+
+First the feature gate and the master switch, whatever the token; then form and signature,
+the row, revoked or replaced, expired, and the customer. Whatever fails inside a check denies.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import attrs
+
+from .context import HOUR, Context, log
+from .domain.audit import AuditEntry, AuditEvent, Cause
+from .domain.config import PortalConfig, StoredSettings
+from .domain.customers import Customer
+from .domain.portal_token import PortalToken, TokenStatus, short_id
+from .errors import AccessDenied, PortalNotAvailable, StorageError
+from .repositories import Opening, UnitOfWork
+
+_CAUSE_OF = {
+    TokenStatus.REVOKED: Cause.REVOKED,
+    TokenStatus.REPLACED: Cause.REPLACED,
+    TokenStatus.EXPIRED: Cause.EXPIRED,
+}
+
+
+@attrs.define(frozen=True)
+class Admitted:
+    """A customer who may enter now.
+
+    Attributes:
+        customer: the customer as it is now.
+        config: the settings as they are now.
+        now: the instant of the check, UTC.
+        token: the token that gives the right, None in a preview.
+        opened_at: the last noted opening of the token, or None.
+    """
+
+    customer: Customer
+    config: PortalConfig
+    now: dt.datetime
+    token: PortalToken | None
+    opened_at: dt.datetime | None = None
+
+
+def open_link(context: Context, text: object, *, record: bool) -> Admitted:
+    """Admit whoever shows the text of a link; ``record`` notes the opening or the refusal.
+
+    Raises:
+        PortalNotAvailable: the gate or the master switch is off.
+        AccessDenied: the link opens nothing, for whatever reason.
+        StorageError: the storage cannot be read.
+    """
+    _require_gate(context)
+    token_id = context.links.read(text)
+    if token_id is None:
+        _require_switch(context.storage.settings.get())
+        log.info("access denied: %s", Cause.UNREADABLE)
+        raise AccessDenied
+    admitted = admit(context, token_id, record=record)
+    if record:
+        _note_opened(context, token_id, admitted)
+    return admitted
+
+
+def admit(context: Context, token_id: str, *, record: bool) -> Admitted:
+    """Admit the holder of a token whose signature was good. Raises as `open_link`."""
+    _require_gate(context)
+    found = context.storage.opening(token_id)
+    _require_switch(found.settings)
+    try:
+        now = context.now()
+        judged = _judge(context, found, now)
+    except StorageError:
+        raise
+    except Exception:
+        log.exception("access denied: a check failed for token %s", short_id(token_id))
+        raise AccessDenied from None
+    if isinstance(judged, Cause):
+        log.info("access denied: %s, token %s", judged, short_id(token_id))
+        if record:
+            _note_refused(context, token_id, found.token, judged, now)
+        raise AccessDenied
+    return Admitted(judged, found.settings.config, now, found.token, found.opened_at)
+
+
+def admit_preview(context: Context, customer_id: str) -> Admitted:
+    """Admit staff to what a customer would see; no token, and the master switch may be off."""
+    context.require_management()
+    customer = context.welcome_customer(customer_id)
+    return Admitted(customer, context.storage.settings.get().config, context.now(), None)
+
+
+def judge_token(context: Context, token: PortalToken, now: dt.datetime) -> Customer | Cause:
+    """The customer a token opens, or why it opens nothing."""
+    status = token.status_at(now)
+    if status is not TokenStatus.ACTIVE:
+        return _CAUSE_OF[status]
+    return _judge_customer(token, context.customers.get(token.customer_id))
+
+
+def _judge(context: Context, found: Opening, now: dt.datetime) -> Customer | Cause:
+    token = found.token
+    if token is None:
+        return Cause.UNKNOWN
+    if not context.storage_has_customers:
+        return judge_token(context, token, now)
+    status = token.status_at(now)
+    if status is not TokenStatus.ACTIVE:
+        return _CAUSE_OF[status]
+    return _judge_customer(token, found.customer)
+
+
+def _judge_customer(token: PortalToken, customer: Customer | None) -> Customer | Cause:
+    if customer is None:
+        return Cause.CUSTOMER_UNKNOWN
+    if not isinstance(customer, Customer) or customer.id != token.customer_id:
+        log.error("the customer repository answered for another customer than asked for")
+        return Cause.FAULT
+    return Cause.CUSTOMER_BLOCKED if customer.blocked else customer
+
+
+def _require_gate(context: Context) -> None:
+    if not context.gate_is_open():
+        raise PortalNotAvailable
+
+
+def _require_switch(settings: StoredSettings) -> None:
+    if not settings.config.enabled:
+        raise PortalNotAvailable
+
+
+def _note_opened(context: Context, token_id: str, admitted: Admitted) -> None:
+    """Note an opening, at most one an hour. The visitor is answered even where that fails."""
+    token, now, before = admitted.token, admitted.now, admitted.opened_at
+    if token is None or (before is not None and abs(now - before) < HOUR):
+        return
+
+    def work(unit: UnitOfWork) -> None:
+        if unit.tokens.mark_opened(token_id, now, unless_within=HOUR):
+            entry = AuditEntry(
+                now, AuditEvent.OPENED, customer_id=token.customer_id, token_id=token_id
+            )
+            unit.audit.append([entry])
+
+    _write_trail(context, work, token)
+
+
+def _note_refused(
+    context: Context, token_id: str, token: PortalToken | None, cause: Cause, now: dt.datetime
+) -> None:
+    """Note a refusal after a good signature, at most one an hour per token and cause."""
+
+    def work(unit: UnitOfWork) -> None:
+        before = unit.audit.last(AuditEvent.REFUSED, token_id=token_id, cause=cause)
+        if before is None or abs(now - before) >= HOUR:
+            customer_id = token.customer_id if token else None
+            unit.audit.append(
+                [AuditEntry(now, AuditEvent.REFUSED, None, customer_id, token_id, cause)]
+            )
+
+    _write_trail(context, work, token)
+
+
+def _write_trail(
+    context: Context, work: Callable[[UnitOfWork], None], token: PortalToken | None
+) -> None:
+    try:
+        context.storage.transact(work, lock=[token.customer_id] if token else [])
+    except Exception:
+        log.warning("the audit trail could not be written; the visitor is answered", exc_info=True)

@@ -1,0 +1,181 @@
+"""What all use cases of one portal share: storage, repositories, keys, gate, clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from .clock import Clock
+from .domain.audit import SYSTEM
+from .domain.checks import check_id, check_instant
+from .domain.customers import Customer
+from .domain.gate import Edition, gate_open
+from .domain.ledger import AllocationRule
+from .domain.portal_token import check_staff
+from .domain.visibility import DocumentVisibility
+from .errors import CustomerBlocked, CustomerNotFound, InvalidValue, PortalNotAvailable
+from .links import LinkSigner
+from .repositories import (
+    CustomerRepository,
+    DocumentRepository,
+    LedgerRepository,
+    Storage,
+    SupportsBalances,
+    SupportsEntryPages,
+    SupportsFiles,
+    SupportsLookup,
+    SupportsOpenItems,
+    SupportsYears,
+)
+
+log = logging.getLogger("basis_portal")
+
+HOUR = dt.timedelta(hours=1)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_CAPABILITIES = (
+    SupportsBalances,
+    SupportsEntryPages,
+    SupportsFiles,
+    SupportsLookup,
+    SupportsOpenItems,
+    SupportsYears,
+)
+
+
+@attrs.define(frozen=True)
+class Context:
+    """What all use cases of one portal share. Its ``repr`` tells no key."""
+
+    storage: Storage
+    customers: CustomerRepository
+    documents: DocumentRepository
+    ledger: LedgerRepository
+    storage_has_customers: bool
+    links: LinkSigner = attrs.field(repr=False)
+    base_url: str
+    clock: Clock
+    timezone: dt.tzinfo
+    edition: Edition | Callable[[], Edition]
+    feature_enabled: bool | Callable[[], bool]
+    visibility: DocumentVisibility
+    allocation_rule: AllocationRule
+    aging_edges: tuple[int, ...]
+    document_abilities: frozenset[type] = attrs.field(init=False, repr=False)
+    ledger_abilities: frozenset[type] = attrs.field(init=False, repr=False)
+
+    @document_abilities.default
+    def _document_abilities(self) -> frozenset[type]:
+        return _abilities(self.documents)
+
+    @ledger_abilities.default
+    def _ledger_abilities(self) -> frozenset[type]:
+        return _abilities(self.ledger)
+
+    def now(self) -> dt.datetime:
+        """The present instant; read once per use case."""
+        return check_instant("clock()", self.clock())
+
+    def today(self, now: dt.datetime) -> dt.date:
+        """The seller's date at an instant."""
+        return now.astimezone(self.timezone).date()
+
+    def gate_is_open(self) -> bool:
+        """True where edition and feature switch give the portal; a gate that fails is closed."""
+        try:
+            return gate_open(_value_of(self.edition), _value_of(self.feature_enabled))
+        except Exception:
+            log.exception("the feature gate failed and counts as closed")
+            return False
+
+    def require_management(self) -> None:
+        """Refuse staff, with `PortalNotAvailable`, where edition or feature give no portal."""
+        if not self.gate_is_open():
+            raise PortalNotAvailable(
+                "Portal not available: it needs the server or cloud edition with the feature "
+                "switched on. Revoking, export and erasure work all the same."
+            )
+
+    def customer(self, customer_id: str) -> Customer:
+        """The customer of this id, blocked or not.
+
+        Raises `CustomerNotFound`, also where a repository hands out somebody else.
+        """
+        check_id("customer_id", customer_id)
+        customer = self.customers.get(customer_id)
+        if customer is None or customer.id != customer_id:
+            raise CustomerNotFound(
+                f"no customer has the id {customer_id!r}", customer_id=customer_id
+            )
+        return customer
+
+    def welcome_customer(self, customer_id: str) -> Customer:
+        """The customer of this id; `CustomerBlocked` where it may not have access."""
+        customer = self.customer(customer_id)
+        if customer.blocked:
+            raise CustomerBlocked(
+                f"customer {customer_id!r} is blocked and gets no access", customer_id=customer_id
+            )
+        return customer
+
+    def link(self, token_id: str) -> str:
+        """The secret address of a token."""
+        return f"{self.base_url}/{self.links.sign(token_id)}"
+
+
+def staff_name(by: str | None) -> str:
+    """Who acts: ``by``, or "system" where nobody is named."""
+    return SYSTEM if by is None else check_staff("by", by)
+
+
+def check_base_url(base_url: object) -> str:
+    """The address links begin with, without a final slash.
+
+    Raises `InvalidValue` unless it is https (http for loopback only), with a host, and
+    without user, query and fragment.
+    """
+    rule = "must be an https address without query, such as 'https://erp.example.com/portal'"
+    try:
+        parts = urlsplit(base_url if isinstance(base_url, str) else "")
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidValue.of("base_url", base_url, rule) from None
+    assert isinstance(base_url, str) or not host
+    extra = "?" in str(base_url) or "#" in str(base_url) or "@" in parts.netloc
+    if parts.scheme not in ("https", "http") or not host or extra or _odd(str(base_url)):
+        raise InvalidValue.of("base_url", base_url, rule)
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise InvalidValue.of("base_url", base_url, "must be https; http is for loopback only")
+    return str(base_url).rstrip("/")
+
+
+def check_timezone(name: object) -> dt.tzinfo:
+    """The time zone of this IANA name, such as ``Europe/Berlin``. Raises `InvalidValue`."""
+    if name == "UTC":
+        return dt.UTC
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)  # type: ignore[arg-type]
+    except Exception:
+        raise InvalidValue.of(
+            "timezone", name, "must be an IANA time zone such as 'Europe/Berlin'"
+        ) from None
+
+
+def _odd(text: str) -> bool:
+    return not text.isascii() or any(
+        c.isspace() or not c.isprintable() or c in '\\"<>' for c in text
+    )
+
+
+def _value_of(given: Any) -> Any:
+    return given() if callable(given) else given
+
+
+def _abilities(repository: object) -> frozenset[type]:
+    return frozenset(ability for ability in _CAPABILITIES if isinstance(repository, ability))
