@@ -14,21 +14,19 @@ import attrs
 
 from .account import ACTIVITY, OPEN_ITEMS, Account, Settlement, settlements
 from .admission import Admitted, admit, admit_preview
-from .context import HOUR, Context, log
+from .context import HOUR, Context
 from .domain.allocation import check_age_by
 from .domain.audit import AuditEntry, AuditEvent
 from .domain.checks import (
     check_currency,
     check_day,
-    check_id,
     check_member,
     check_text,
     check_whole_number,
 )
-from .domain.config import PortalConfig
 from .domain.customers import Customer
-from .domain.documents import Document, DocumentFile, DocumentKind, DocumentStatus
-from .domain.ledger import EntryKey, EntryKind
+from .domain.documents import Document, DocumentFile, DocumentKind
+from .domain.ledger import EntryKey
 from .domain.messages import MESSAGES_AN_HOUR, Author, CustomerMessage, Message
 from .domain.paging import Page, check_limit, day_key, read_cursor, write_cursor
 from .domain.periods import Period
@@ -36,11 +34,12 @@ from .domain.portal_token import TokenStatus
 from .domain.statement import StatementLine, StatementOfAccount, StatementPage
 from .domain.summary import AccountSummary
 from .domain.views import AppliedItem, DocumentDetail, DocumentView
-from .domain.visibility import BASE_RULES, SECTION_OF, DocumentVisibility, Section
-from .errors import AccessDenied, DocumentNotFound, InvalidValue, SectionHidden, TooManyMessages
+from .domain.visibility import SECTION_OF, Section
+from .errors import AccessDenied, InvalidValue, TooManyMessages
 from .inbox import thread_page
 from .links import new_token_id
-from .repositories import DocumentKey, SupportsFiles, SupportsYears, UnitOfWork
+from .repositories import SupportsFiles, UnitOfWork
+from .visible import Visible, Wanted
 
 _PAGES_TRIED = 10  # where a host's visibility hides most documents, a page may come up short
 SEARCH_LIMIT = 100
@@ -101,8 +100,7 @@ class PortalAccess:
 
     def sections(self) -> tuple[Section, ...]:
         """The sections the customer may open now."""
-        admitted = self._admit_again()
-        return tuple(one for one in Section if self._shows(one, admitted.config))
+        return tuple(filter(self._look().shows, Section))
 
     def welcome_message(self) -> str:
         """The plain text on top of the customer's pages, or an empty text."""
@@ -136,13 +134,14 @@ class PortalAccess:
         """
         check_member("kind", kind, DocumentKind)
         admitted = self._enter(SECTION_OF[kind])
-        wanted = _Wanted(kind, check_limit(limit), _search(search), _year(year), day_key(after))
+        wanted = Wanted(kind, check_limit(limit), _search(search), _year(year), day_key(after))
+        visible = self._visible(admitted)
         with self._context.storage.snapshot():
             account = self._account(admitted)
             if open_only:
                 wanted = attrs.evolve(wanted, ids=_open_documents(account))
-            page = self._visible_page(admitted, wanted)
-            found = settlements(account, {d.id: d.kind for d in page.items}, self._day(admitted))
+            page = visible.page(wanted)
+            found = settlements(account, {d.id: d.kind for d in page.items})
         views = tuple(self._view(one, found[one.id], admitted) for one in page.items)
         return Page(views, page.next)
 
@@ -152,21 +151,7 @@ class PortalAccess:
         Raises `SectionHidden` where the kind is switched off for customers.
         """
         check_member("kind", kind, DocumentKind)
-        admitted = self._enter(SECTION_OF[kind])
-        documents = self._context.documents
-        if self._rules_are_plain() and SupportsYears in self._context.document_abilities:
-            return tuple(cast(SupportsYears, documents).years(self._customer.id, kind))
-        years: list[int] = []
-        wanted = _Wanted(kind, 1)
-        while True:
-            page = self._visible_page(admitted, wanted)
-            if page.items:
-                years.append(page.items[0].date.year)
-                wanted = attrs.evolve(wanted, after=(dt.date(years[-1], 1, 1), ""))
-            elif page.next:
-                wanted = attrs.evolve(wanted, after=day_key(page.next))
-            else:
-                return tuple(years)
+        return self._visible(self._enter(SECTION_OF[kind])).years(kind)
 
     def document(self, document_id: str) -> DocumentDetail:
         """One document with the payments and credits on it, as of today.
@@ -174,25 +159,22 @@ class PortalAccess:
         Raises `DocumentNotFound` for a hidden, foreign, draft, cancelled or unknown one.
         """
         admitted = self._admit_again()
+        visible = self._visible(admitted)
         with self._context.storage.snapshot():
-            document = self._visible_document(document_id, admitted)
+            document = visible.document(document_id)
             account = self._account(admitted)
-            kinds = {document.id: document.kind}
-            settlement = settlements(account, kinds, self._day(admitted))[document.id]
-        items = [AppliedItem.of(p, debit_side=settlement.debit_side) for p in settlement.parts]
-        applied = tuple(
-            attrs.evolve(item, document_id=self._link_of(item.kind, item.document_id, admitted))
-            for item in sorted(items, key=lambda item: (item.counted_on, item.date))
-        )
-        return DocumentDetail(self._view(document, settlement, admitted), applied)
+            settlement = settlements(account, {document.id: document.kind})[document.id]
+            parts = [visible.part(part) for part in settlement.parts]
+        applied = [AppliedItem.of(part, debit_side=settlement.debit_side) for part in parts]
+        applied.sort(key=lambda item: (item.counted_on, item.date))
+        return DocumentDetail(self._view(document, settlement, admitted), tuple(applied))
 
     def document_file(self, document_id: str) -> DocumentFile | None:
         """The host's own file of a document, such as its PDF, or None where it gives none.
 
         Raises `DocumentNotFound` as `document` does.
         """
-        admitted = self._admit_again()
-        document = self._visible_document(document_id, admitted)
+        document = self._look().document(document_id)
         if SupportsFiles not in self._context.document_abilities:
             return None
         return cast(SupportsFiles, self._context.documents).file(self._customer.id, document.id)
@@ -231,13 +213,9 @@ class PortalAccess:
         with self._context.storage.snapshot():
             account = Account(self._context, self._customer.id, last)
             found = account.statement(start, view=view, age_by=age_by, aging=aging)
-        if self._links_every_entry(admitted):
-            return found
-        by_currency = {
-            currency: attrs.evolve(one, lines=self._linked(one.lines, admitted))
-            for currency, one in found.by_currency.items()
-        }
-        return attrs.evolve(found, by_currency=by_currency)
+            visible = self._visible(admitted)
+            sections = {name: visible.section(one) for name, one in found.by_currency.items()}
+        return attrs.evolve(found, by_currency=sections)
 
     def statement_lines(
         self, currency: str, start: dt.date | None = None, end: dt.date | None = None
@@ -279,7 +257,7 @@ class PortalAccess:
         with self._context.storage.snapshot():
             account = Account(self._context, self._customer.id, last)
             page = account.page(currency, start, key, limit + 1)
-        lines = self._linked(page.lines[:limit], admitted)
+        lines = self._visible(admitted).lines(page.lines[:limit])
         if len(page.lines) <= limit:
             return attrs.evolve(page, lines=lines)
         day, side, entry_id = lines[-1].entry.key
@@ -297,9 +275,11 @@ class PortalAccess:
         no payment.
         """
         admitted = self._admit_again()
-        shown = self._shows(Section.STATEMENT, admitted.config)
+        visible = self._visible(admitted)
+        invoices_only = not visible.shows(Section.STATEMENT)
         with self._context.storage.snapshot():
-            return self._account(admitted).summary(invoices_only=not shown)
+            summary = self._account(admitted).summary(invoices_only=invoices_only)
+            return summary if visible.links_all() else summary.with_items(visible.item)
 
     # --- messages
 
@@ -342,106 +322,25 @@ class PortalAccess:
             idempotency_key=idempotency_key,
         )
         if document_id is not None:
-            self._visible_document(document_id, admitted)
+            self._visible(admitted).document(document_id)
         token_id = admitted.token.id
         stored = self._context.storage.transact(
             lambda unit: _post(unit, message, token_id), lock=[self._customer.id]
         )
         return CustomerMessage.of(stored)
 
-    # --- checks
+    # --- helpers
+
+    def _look(self) -> Visible:
+        return self._visible(self._admit_again())
+
+    def _visible(self, admitted: Admitted) -> Visible:
+        return Visible(self._context, admitted)
 
     def _enter(self, section: Section) -> Admitted:
         admitted = self._admit_again()
-        if not self._shows(section, admitted.config):
-            raise SectionHidden(
-                f"the section {section.value} is switched off for customers", section=section.value
-            )
+        self._visible(admitted).require(section)
         return admitted
-
-    def _shows(self, section: Section, config: PortalConfig) -> bool:
-        """Our rules and the host's: what the host answers can hide, never show."""
-        if not BASE_RULES.shows_section(section, config):
-            return False
-        return self._asks_host(lambda rules: rules.shows_section(section, config))
-
-    def _shows_document(self, document: Document, config: PortalConfig) -> bool:
-        customer_id = self._customer.id
-        if not BASE_RULES.shows_document(document, customer_id, config):
-            return False
-        if not self._shows(SECTION_OF[document.kind], config):
-            return False
-        return self._asks_host(lambda rules: rules.shows_document(document, customer_id, config))
-
-    def _asks_host(self, question: Callable[[DocumentVisibility], bool]) -> bool:
-        if self._rules_are_plain():
-            return True
-        try:
-            return question(self._context.visibility) is True
-        except Exception:
-            log.exception("the visibility policy failed; what it was asked for is hidden")
-            return False
-
-    def _rules_are_plain(self) -> bool:
-        return type(self._context.visibility) is DocumentVisibility
-
-    # --- documents, read and checked
-
-    def _visible_document(self, document_id: object, admitted: Admitted) -> Document:
-        try:
-            check_id("document_id", document_id)
-        except InvalidValue:
-            raise DocumentNotFound from None
-        document = self._context.documents.get(self._customer.id, cast(str, document_id))
-        if document is None:
-            raise DocumentNotFound
-        if document.customer_id != self._customer.id or document.id != document_id:
-            log.error("the document repository returned a document not asked for; dropped")
-            raise DocumentNotFound
-        if not self._shows_document(document, admitted.config):
-            raise DocumentNotFound
-        return document
-
-    def _visible_page(self, admitted: Admitted, wanted: _Wanted) -> Page[Document]:
-        """A page of what may be shown, made of as many pages of the repository as that takes."""
-        visible: list[Document] = []
-        for _ in range(_PAGES_TRIED):
-            found = self._repository_page(wanted)
-            visible += [one for one in found if self._shows_document(one, admitted.config)]
-            if len(visible) > wanted.limit:
-                last = visible[wanted.limit - 1]
-                return Page(tuple(visible[: wanted.limit]), _document_cursor(last))
-            if len(found) <= wanted.limit:
-                return Page(tuple(visible))
-            wanted = attrs.evolve(wanted, after=(found[-1].date, found[-1].id))
-        return Page(tuple(visible), write_cursor(wanted.after[0].isoformat(), wanted.after[1]))  # type: ignore[index]
-
-    def _repository_page(self, wanted: _Wanted) -> list[Document]:
-        if wanted.ids is not None and not wanted.ids:
-            return []
-        found = list(
-            self._context.documents.page(
-                self._customer.id,
-                wanted.kind,
-                after=wanted.after,
-                limit=wanted.limit + 1,
-                search=wanted.search,
-                year=wanted.year,
-                ids=wanted.ids,
-            )
-        )
-        kept = [one for one in found if self._is_asked_for(one, wanted.kind)]
-        if len(kept) < len(found):
-            log.error("the document repository returned documents not asked for; dropped")
-        return kept
-
-    def _is_asked_for(self, document: object, kind: DocumentKind) -> bool:
-        return (
-            isinstance(document, Document)
-            and document.customer_id == self._customer.id
-            and document.kind is kind
-            and document.status is DocumentStatus.ISSUED
-        )
 
     def _view(self, document: Document, settlement: Settlement, admitted: Admitted) -> DocumentView:
         return DocumentView.of(
@@ -451,8 +350,6 @@ class PortalAccess:
             open_due_date=settlement.open_due_date,
             as_of=self._day(admitted),
         )
-
-    # --- the account, read and linked
 
     def _day(self, admitted: Admitted) -> dt.date:
         return self._context.today(admitted.now)
@@ -474,45 +371,8 @@ class PortalAccess:
         self, pieces: Iterator[list[StatementLine]], admitted: Admitted
     ) -> Iterator[StatementLine]:
         for lines in pieces:
-            yield from self._linked(tuple(lines), admitted)
+            yield from self._visible(admitted).lines(lines)
             admitted = self._enter(Section.STATEMENT)
-
-    def _links_every_entry(self, admitted: Admitted) -> bool:
-        return self._rules_are_plain() and admitted.config.show_credit_notes
-
-    def _linked(
-        self, lines: tuple[StatementLine, ...], admitted: Admitted
-    ) -> tuple[StatementLine, ...]:
-        """The lines without the documents that the customer may not open."""
-        if self._links_every_entry(admitted):
-            return lines
-        return tuple(
-            attrs.evolve(line, document_id=self._link_of(line.kind, line.document_id, admitted))
-            for line in lines
-        )
-
-    def _link_of(self, kind: EntryKind, document_id: str | None, admitted: Admitted) -> str | None:
-        """The document of an entry, where the customer may open it."""
-        if document_id is None or self._links_every_entry(admitted):
-            return document_id
-        if self._rules_are_plain() and kind is EntryKind.INVOICE:
-            return document_id
-        try:
-            return self._visible_document(document_id, admitted).id
-        except DocumentNotFound:
-            return None
-
-
-@attrs.define(frozen=True)
-class _Wanted:
-    """What is asked of the document repository."""
-
-    kind: DocumentKind
-    limit: int
-    search: str | None = None
-    year: int | None = None
-    after: DocumentKey | None = None
-    ids: frozenset[str] | None = None
 
 
 def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
@@ -544,10 +404,6 @@ def _open_documents(account: Account) -> frozenset[str]:
     return frozenset(
         item.entry.document_id for item in account.open_items() if item.entry.document_id
     )
-
-
-def _document_cursor(document: Document) -> str:
-    return write_cursor(document.date.isoformat(), document.id)
 
 
 def _entry_key(cursor: str | None) -> EntryKey | None:

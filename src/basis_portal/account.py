@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
+import attrs
+
 from .context import Context, log
 from .domain.aging import age_open_items
 from .domain.allocation import (
@@ -23,7 +25,7 @@ from .domain.allocation import (
     parts_by_fifo,
 )
 from .domain.documents import DocumentKind
-from .domain.ledger import AllocationRule, EntryKey, LedgerEntry
+from .domain.ledger import AllocationRule, EntryKey, EntryKind, LedgerEntry
 from .domain.money import ZERO, total
 from .domain.statement import (
     CurrencyStatement,
@@ -54,7 +56,7 @@ class Account:
         self._context = context
         self._ledger: Any = context.ledger
         self._customer_id = customer_id
-        self._as_of = as_of
+        self.as_of = as_of
         self._history: list[LedgerEntry] | None = None
         self._parts: list[AppliedPart] | None = None
 
@@ -86,11 +88,11 @@ class Account:
     def _all_parts(self) -> list[AppliedPart]:
         if self._parts is None:
             if self._context.allocation_rule is AllocationRule.FIFO:
-                self._parts = parts_by_fifo(self._all_entries(), self._as_of)
+                self._parts = parts_by_fifo(self._all_entries(), self.as_of)
             else:
                 # Allocations first: an entry they name was there before them.
                 allocations = list(self._ledger.allocations(self._customer_id))
-                self._parts = parts_by_allocation(self._all_entries(), allocations, self._as_of)
+                self._parts = parts_by_allocation(self._all_entries(), allocations, self.as_of)
         return self._parts
 
     def _period(self, start: dt.date, end: dt.date) -> list[LedgerEntry]:
@@ -106,22 +108,22 @@ class Account:
     def _currencies(self) -> list[str]:
         if self._can(SupportsOpenItems):
             ledger = cast(SupportsOpenItems, self._ledger)
-            return list(ledger.currencies(self._customer_id, until=self._as_of))
-        return sorted({e.currency for e in self._all_entries() if e.date <= self._as_of})
+            return list(ledger.currencies(self._customer_id, until=self.as_of))
+        return sorted({e.currency for e in self._all_entries() if e.date <= self.as_of})
 
     def _last_payments(self) -> Mapping[str, Payment]:
         if self._can(SupportsOpenItems):
             ledger = cast(SupportsOpenItems, self._ledger)
-            return ledger.last_payments(self._customer_id, until=self._as_of)
-        return last_payments(self._all_entries(), self._as_of)
+            return ledger.last_payments(self._customer_id, until=self.as_of)
+        return last_payments(self._all_entries(), self.as_of)
 
     def open_items(self) -> list[OpenItem]:
         """What is open, in statement order."""
         if not self._can_by_allocation(SupportsOpenItems):
             parts = self._all_parts()
-            return open_items(self._all_entries(), parts, self._as_of)
+            return open_items(self._all_entries(), parts, self.as_of)
         ledger = cast(SupportsOpenItems, self._ledger)
-        found = ledger.open_items(self._customer_id, self._as_of)
+        found = ledger.open_items(self._customer_id, self.as_of)
         own = [item for item in found if item.entry.customer_id == self._customer_id]
         if len(own) < len(found):
             log.error("the ledger repository returned open items of another customer; dropped")
@@ -135,7 +137,7 @@ class Account:
         else:
             wanted = set(document_ids)
             found = [e for e in self._all_entries() if e.document_id in wanted]
-        return [entry for entry in found if entry.date <= self._as_of]
+        return [entry for entry in found if entry.date <= self.as_of]
 
     def parts_of(self, entries: Sequence[LedgerEntry]) -> list[AppliedPart]:
         """What is applied to or by these entries, at least."""
@@ -154,7 +156,7 @@ class Account:
             chunk = missing[start : start + CHUNK]
             for entry in self._own(ledger.entries_by_id(self._customer_id, chunk)):
                 known[entry.id] = entry
-        return parts_by_allocation(known.values(), found.values(), self._as_of)
+        return parts_by_allocation(known.values(), found.values(), self.as_of)
 
     # --- what is made of them
 
@@ -168,9 +170,9 @@ class Account:
             by_currency = self._activity_view(start, age_by, aging=aging)
         first = start or min(
             (line.date for one in by_currency.values() for line in one.lines[:1]),
-            default=self._as_of,
+            default=self.as_of,
         )
-        return StatementOfAccount(self._customer_id, first, self._as_of, view, by_currency)
+        return StatementOfAccount(self._customer_id, first, self.as_of, view, by_currency)
 
     def _open_items_view(self, age_by: str) -> dict[str, CurrencyStatement]:
         items = _by_currency(self.open_items())
@@ -179,7 +181,7 @@ class Account:
             currency: open_items_only(
                 currency,
                 found := items.get(currency, []),
-                age_open_items(found, self._as_of, edges=edges, age_by=age_by),
+                age_open_items(found, self.as_of, edges=edges, age_by=age_by),
             )
             for currency in self._currencies()
         }
@@ -188,7 +190,7 @@ class Account:
         self, start: dt.date | None, age_by: str, *, aging: bool
     ) -> dict[str, CurrencyStatement]:
         opening = self._balances_before(start) if start else {}
-        entries = self._period(start or dt.date.min, self._as_of)
+        entries = self._period(start or dt.date.min, self.as_of)
         period: dict[str, list[LedgerEntry]] = {currency: [] for currency in opening}
         for entry in entries:
             period.setdefault(entry.currency, []).append(entry)
@@ -208,7 +210,7 @@ class Account:
                 applied=applied,
                 items=items.get(currency, ()),
                 aging=age_open_items(
-                    items.get(currency, ()), self._as_of, edges=edges, age_by=age_by
+                    items.get(currency, ()), self.as_of, edges=edges, age_by=age_by
                 ),
             )
             for currency in sorted(period)
@@ -224,7 +226,7 @@ class Account:
 
     def _pieces(self, currency: str, start: dt.date | None) -> Iterator[Sequence[LedgerEntry]]:
         if not self._can(SupportsEntryPages):
-            found = self._period(start or dt.date.min, self._as_of)
+            found = self._period(start or dt.date.min, self.as_of)
             found = [entry for entry in found if entry.currency == currency]
             yield from (found[at : at + CHUNK] for at in range(0, len(found), CHUNK))
             return
@@ -234,7 +236,7 @@ class Account:
                 self._customer_id,
                 currency,
                 start=start,
-                end=self._as_of,
+                end=self.as_of,
                 after=after,
                 limit=CHUNK,
             )
@@ -254,7 +256,7 @@ class Account:
                 self._customer_id,
                 currency,
                 start=start,
-                end=self._as_of,
+                end=self.as_of,
                 after=after,
                 limit=limit,
             )
@@ -263,7 +265,7 @@ class Account:
             whole = [e for e in self._all_entries() if e.currency == currency]
             past = [e for e in whole if after and e.key <= after]
             before = balances(past).get(currency, ZERO) if after else None
-            due = [e for e in whole[len(past) :] if (start or e.date) <= e.date <= self._as_of]
+            due = [e for e in whole[len(past) :] if (start or e.date) <= e.date <= self.as_of]
             entries = due[:limit]
         if before is None:
             before = self._balances_before(start).get(currency, ZERO) if start else ZERO
@@ -274,46 +276,64 @@ class Account:
         """The account at a glance."""
         return summarize(
             self.open_items(),
-            self._as_of,
+            self.as_of,
             currencies=self._currencies(),
             last_payments={} if invoices_only else self._last_payments(),
             invoices_only=invoices_only,
         )
 
 
+@attrs.define(frozen=True)
 class Settlement:
-    """What the ledger says of one document as of a day."""
+    """What the ledger says of one document as of a day.
 
-    def __init__(
-        self,
+    Attributes:
+        debit_side: False for a credit note.
+        open_amount: what is open of it, None where the ledger has no entry of it.
+        open_due_date: the earliest due date of what is open, or None.
+        parts: what settles it, or what it settles.
+    """
+
+    debit_side: bool
+    open_amount: Decimal | None
+    open_due_date: dt.date | None
+    parts: tuple[AppliedPart, ...]
+
+    @property
+    def settled_by(self) -> frozenset[EntryKind]:
+        """The kinds of the entries on the other side."""
+        return frozenset((p.credit if self.debit_side else p.debit).kind for p in self.parts)
+
+    @classmethod
+    def of(
+        cls,
         kind: DocumentKind,
         entries: Sequence[LedgerEntry],
         left: Mapping[str, Decimal],
         applied: Mapping[str, Sequence[AppliedPart]],
-    ) -> None:
-        self.debit_side = kind is not DocumentKind.CREDIT_NOTE
-        mine = [entry for entry in entries if entry.is_debit is self.debit_side]
-        still = [entry for entry in mine if left[entry.id]]
-        self.open_amount = total(left[entry.id] for entry in mine) if mine else None
-        self.open_due_date = min((e.due_date for e in still if e.due_date), default=None)
-        self.parts = [part for entry in mine for part in applied.get(entry.id, ())]
-        self.settled_by = {
-            (part.credit if self.debit_side else part.debit).kind for part in self.parts
-        }
+    ) -> Settlement:
+        """What ``entries`` say of their document; those on the other side do not count."""
+        debit_side = kind is not DocumentKind.CREDIT_NOTE
+        mine = [entry for entry in entries if entry.is_debit is debit_side]
+        still_open = [entry.due_date for entry in mine if left[entry.id] and entry.due_date]
+        return cls(
+            debit_side=debit_side,
+            open_amount=total(left[entry.id] for entry in mine) if mine else None,
+            open_due_date=min(still_open, default=None),
+            parts=tuple(part for entry in mine for part in applied.get(entry.id, ())),
+        )
 
 
-def settlements(
-    account: Account, kinds: Mapping[str, DocumentKind], as_of: dt.date
-) -> dict[str, Settlement]:
+def settlements(account: Account, kinds: Mapping[str, DocumentKind]) -> dict[str, Settlement]:
     """What the ledger says of each of these documents, by id."""
     entries = account.entries_of(list(kinds))
     parts = account.parts_of(entries)
-    left, applied = open_amounts(entries, parts, as_of), applied_by_entry(parts)
+    left, applied = open_amounts(entries, parts, account.as_of), applied_by_entry(parts)
     by_document: dict[str, list[LedgerEntry]] = {document_id: [] for document_id in kinds}
     for entry in entries:
         by_document[str(entry.document_id)].append(entry)
     return {
-        document_id: Settlement(kinds[document_id], found, left, applied)
+        document_id: Settlement.of(kinds[document_id], found, left, applied)
         for document_id, found in by_document.items()
     }
 

@@ -33,7 +33,7 @@ from .repositories import (
     SupportsYears,
 )
 
-log = logging.getLogger("basis_portal")
+log: logging.Logger = logging.getLogger("basis_portal")
 
 HOUR = dt.timedelta(hours=1)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

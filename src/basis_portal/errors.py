@@ -147,7 +147,7 @@ class LedgerError(PortalError):
 
     def __init__(self, message: str, *, ids: Iterable[str] = ()) -> None:
         super().__init__(message)
-        self.ids = tuple(ids)
+        self.ids: tuple[str, ...] = tuple(ids)
 
 
 class StorageError(PortalError):

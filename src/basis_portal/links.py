@@ -79,7 +79,7 @@ class LinkSigner:
     def __init__(self, secret_keys: Sequence[str | bytes], tenant: str) -> None:
         keys = check_secret_keys(secret_keys)
         self._signers = [_signer(key, tenant) for key in keys]
-        self.fingerprints = tuple(key_fingerprint(key) for key in keys)
+        self.fingerprints: tuple[str, ...] = tuple(key_fingerprint(key) for key in keys)
 
     def __reduce__(self) -> str:
         raise TypeError("LinkSigner holds secret keys and is not pickled")

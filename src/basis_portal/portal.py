@@ -106,14 +106,14 @@ class Portal:
             allocation_rule=check_member("allocation_rule", allocation_rule, AllocationRule),
             aging_edges=check_edges(aging_edges),
         )
-        self.settings = SettingsService(self._context)
-        self.tokens = TokenService(self._context)
-        self.messages = Inbox(self._context)
-        self.audit = AuditTrail(self._context)
-        self.privacy = Privacy(self._context)
-        self.customers = self._context.customers
-        self.documents = self._context.documents
-        self.ledger = self._context.ledger
+        self.settings: SettingsService = SettingsService(self._context)
+        self.tokens: TokenService = TokenService(self._context)
+        self.messages: Inbox = Inbox(self._context)
+        self.audit: AuditTrail = AuditTrail(self._context)
+        self.privacy: Privacy = Privacy(self._context)
+        self.customers: CustomerRepository = self._context.customers
+        self.documents: DocumentRepository = self._context.documents
+        self.ledger: LedgerRepository = self._context.ledger
 
     def __repr__(self) -> str:
         return f"<Portal at {self._context.base_url} of tenant {self._context.storage.tenant!r}>"

@@ -10,7 +10,8 @@ the audit trail, and it may keep customers, documents and ledger as well (`FullS
 For all of them:
 
 * Records compare by value: what is read back equals what was written.
-* Lists are paged by key; the cost of a page does not depend on how much is stored.
+* Lists are paged by key; the cost of a page does not depend on how much is stored. A
+  ``limit`` is at least 1.
 * Text is ordered by code point, without regard to any locale.
 * A method used outside `Storage.transact` commits by itself; inside, it joins the transaction.
 * A write that raises has changed nothing.

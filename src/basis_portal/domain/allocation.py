@@ -11,6 +11,7 @@ from decimal import Decimal
 import attrs
 
 from ..errors import InvalidValue, LedgerError
+from .checks import shown_few
 from .ledger import Allocation, LedgerEntry
 from .money import subtract
 
@@ -46,6 +47,7 @@ class OpenItem:
 
     def age(self, as_of: dt.date, age_by: str = "due_date") -> int:
         """Days from its due date (or its own date where it has none, or ``age_by="date"``)."""
+        check_age_by(age_by)
         due = self.entry.due_date if age_by == "due_date" else None
         return (as_of - (due or self.entry.date)).days
 
@@ -193,9 +195,7 @@ def open_amounts(
                 left[entry.id] = subtract(left[entry.id], part.amount)
     wrong = sorted(entry_id for entry_id, amount in left.items() if amount < 0)
     if wrong:
-        raise LedgerError(
-            f"more is allocated than the entry has: {', '.join(map(repr, wrong))}", ids=wrong
-        )
+        raise LedgerError(f"more is allocated than the entry has: {shown_few(wrong)}", ids=wrong)
     return left
 
 

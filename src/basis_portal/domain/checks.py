@@ -7,14 +7,14 @@ refusal is an `InvalidValue` naming the field, the rule and the value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, TypeVar
 
 import attrs
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, shown
 
 Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 T = TypeVar("T")
@@ -86,7 +86,10 @@ def check_instant(field: str, value: object) -> datetime:
     """Return ``value``, an aware datetime, in UTC."""
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidValue.of(field, value, "must be a datetime with a time zone")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValue.of(field, value, "must be within the years 1 to 9999 in UTC") from None
 
 
 def check_currency(field: str, value: object) -> str:
@@ -104,6 +107,12 @@ def check_member(field: str, value: object, kind: type[T]) -> T:
             raise InvalidValue.of(field, value, f"must be one of {names}")
         raise InvalidValue.of(field, value, f"must be a {kind.__name__}")
     return value
+
+
+def shown_few(values: Collection[object], most: int = 5) -> str:
+    """The first of ``values`` as a message shows them, and how many more there are."""
+    first = ", ".join(shown(value) for value, _ in zip(values, range(most), strict=False))
+    return first if len(values) <= most else f"{first} and {len(values) - most} more"
 
 
 def checked(
@@ -145,9 +154,10 @@ def is_member(kind: type[Any], *, optional: bool = False) -> Check:
 
 def in_utc(value: datetime) -> datetime:
     """A converter: an aware instant in UTC; all else is left for the validator to refuse."""
-    if isinstance(value, datetime) and value.utcoffset() is not None:
-        return value.astimezone(UTC)
-    return value
+    try:
+        return check_instant("instant", value)
+    except InvalidValue:
+        return value
 
 
 def optional_in_utc(value: datetime | None) -> datetime | None:

@@ -20,6 +20,7 @@ from .checks import (
     is_member,
     optional_in_utc,
     plain_text,
+    shown_few,
 )
 
 if TYPE_CHECKING:
@@ -89,8 +90,7 @@ def _explain(error: Any) -> list[str]:
 
     def text(found: BaseException, _: type | None) -> str:
         if isinstance(found, cattrs.ForbiddenExtraKeysError):
-            names = ", ".join(sorted(map(repr, found.extra_fields)))
-            return f"unknown key {names}"
+            return f"unknown key {shown_few(sorted(found.extra_fields, key=str))}"
         return str(found)
 
     problems: list[str] = cattrs.transform_error(error, path="$", format_exception=text)

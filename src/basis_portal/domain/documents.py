@@ -16,6 +16,7 @@ from .checks import (
     IS_DAY,
     IS_ID,
     OPTIONAL_DAY,
+    check_line,
     check_member,
     check_text,
     checked,
@@ -83,7 +84,7 @@ def _check_lines(field: str, value: object) -> None:
 
 def _check_https(field: str, value: object) -> None:
     """A link the customer is asked to pay at: https or nothing (``javascript:`` is a URL too)."""
-    text = check_text(field, value, limit=URL_LIMIT)
+    text = check_line(field, value, limit=URL_LIMIT)
     try:
         parts = urlsplit(text)
         good = parts.scheme == "https" and bool(parts.hostname)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,9 @@ def to_jsonable(value: Any) -> Any:
 def _converter() -> Converter:
     from cattrs import Converter
 
-    converter = Converter()
+    converter = Converter(unstruct_collection_overrides={frozenset: sorted})
     converter.register_unstructure_hook(dt.date, lambda day: day.isoformat())
     converter.register_unstructure_hook(dt.datetime, lambda instant: instant.isoformat())
+    converter.register_unstructure_hook(Enum, lambda member: member.value)
     converter.register_unstructure_hook(Decimal, lambda amount: f"{amount:f}")
     return converter

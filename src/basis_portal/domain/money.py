@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
 from ..errors import InvalidValue
 from .checks import checked
 
 AMOUNT_DECIMALS = 4
-AMOUNT_LIMIT = Decimal(10) ** 14
+AMOUNT_LIMIT = Decimal("1E14")
 QUANTITY_DECIMALS = 8
 ZERO = Decimal(0)
 
@@ -17,8 +17,8 @@ ZERO = Decimal(0)
 # 80 digits hold more amounts than a ledger can have entries, and a lost digit raises.
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 
-add = _EXACT.add
-subtract = _EXACT.subtract
+add: Callable[[Decimal, Decimal], Decimal] = _EXACT.add
+subtract: Callable[[Decimal, Decimal], Decimal] = _EXACT.subtract
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
@@ -61,7 +61,7 @@ def check_amount(
         raise InvalidValue.of(field, value, "must be a Decimal")
     if not value.is_finite():
         raise InvalidValue.of(field, value, "must be a finite amount")
-    if not -AMOUNT_LIMIT < value < AMOUNT_LIMIT:
+    if value.copy_abs() >= AMOUNT_LIMIT:  # a unary minus would round as the host does
         raise InvalidValue.of(field, value, "must be below 10^14")
     if value < 0 and not signed:
         raise InvalidValue.of(field, value, "must not be negative")
@@ -103,4 +103,4 @@ OPTIONAL_QUANTITY = checked(check_amount, signed=True, decimals=QUANTITY_DECIMAL
 
 def format_amount(amount: Decimal) -> str:
     """``amount`` as people write it: ``1,200.00``; more decimals only where they say something."""
-    return f"{amount:,.{max(2, _decimals_of(amount))}f}"
+    return f"{amount:z,.{max(2, _decimals_of(amount))}f}"

@@ -18,7 +18,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 PAGE_LIMIT = 200
-_CURSOR_LIMIT = 4000
+_CURSOR_LIMIT = 20_000
 
 
 @attrs.define(frozen=True)
@@ -53,7 +53,7 @@ def make_page(found: Sequence[T], limit: int, key: Callable[[T], Sequence[str | 
 
 def write_cursor(*key: str | int) -> str:
     """The opaque text of a key."""
-    text = json.dumps(key, separators=(",", ":"))
+    text = json.dumps(key, separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

@@ -13,6 +13,7 @@ from .checks import (
     IS_ID,
     IS_INSTANT,
     OPTIONAL_INSTANT,
+    check_instant,
     check_line,
     checked,
     in_utc,
@@ -120,6 +121,7 @@ class PortalToken:
 
     def status_at(self, now: datetime) -> TokenStatus:
         """Where it stands at ``now`` (aware): ended beats expired, valid while now < expires_at."""
+        check_instant("now", now)
         if self.ended_as is not None:
             return TokenStatus(self.ended_as.value)
         return TokenStatus.ACTIVE if now < self.expires_at else TokenStatus.EXPIRED

@@ -21,14 +21,12 @@ class StatementLine:
     Attributes:
         entry: the ledger entry.
         balance: the running balance after this line, in the entry's currency.
-        document_id: the document to open, or None where there is none or it may not be opened.
         applied: what this entry settles or is settled by, as of the statement's last day.
         unapplied: for a credit, what is left of it as of that day; else None.
     """
 
     entry: LedgerEntry
     balance: Decimal
-    document_id: str | None = None
     applied: tuple[AppliedPart, ...] = ()
     unapplied: Decimal | None = None
 
@@ -51,6 +49,11 @@ class StatementLine:
     def reference(self) -> str | None:
         """The customer's own reference."""
         return self.entry.reference
+
+    @property
+    def document_id(self) -> str | None:
+        """The document to open, or None where there is none or it may not be opened."""
+        return self.entry.document_id
 
     @property
     def charged(self) -> Decimal | None:
@@ -132,7 +135,7 @@ def running_lines(opening: Decimal, entries: Iterable[LedgerEntry]) -> Iterator[
     balance = opening
     for entry in entries:
         balance = (add if entry.kind in DEBITS else subtract)(balance, entry.amount)
-        yield StatementLine(entry, balance, entry.document_id)
+        yield StatementLine(entry, balance)
 
 
 def balances(entries: Iterable[LedgerEntry]) -> dict[str, Decimal]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import attrs
@@ -79,6 +79,18 @@ class AccountSummary:
 
     as_of: dt.date
     by_currency: Mapping[str, CurrencySummary]
+
+    def with_items(self, change: Callable[[OpenItem], OpenItem]) -> AccountSummary:
+        """The same summary with each open item changed."""
+        changed = {
+            currency: attrs.evolve(
+                one,
+                oldest_overdue=change(one.oldest_overdue) if one.oldest_overdue else None,
+                to_pay=tuple(map(change, one.to_pay)),
+            )
+            for currency, one in self.by_currency.items()
+        }
+        return attrs.evolve(self, by_currency=changed)
 
 
 def summarize(

@@ -1,0 +1,217 @@
+"""What one access may show now: sections, documents, and entries without hidden documents.
+
+Our rules and the host's policy both apply: the host can hide, never show. What a host's
+repository returns is checked again before it leaves; a wrong one is dropped and logged.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import attrs
+
+from .admission import Admitted
+from .context import Context, log
+from .domain.allocation import AppliedPart, OpenItem
+from .domain.checks import check_id
+from .domain.documents import Document, DocumentKind, DocumentStatus
+from .domain.ledger import EntryKind, LedgerEntry
+from .domain.paging import Page, write_cursor
+from .domain.statement import CurrencyStatement, StatementLine
+from .domain.visibility import BASE_RULES, SECTION_OF, DocumentVisibility, Section
+from .errors import DocumentNotFound, InvalidValue, SectionHidden
+from .repositories import DocumentKey, SupportsYears
+
+_PAGES_TRIED = 10  # where a host's policy hides most documents, a page may come up short
+
+
+@attrs.define(frozen=True)
+class Wanted:
+    """What is asked of the document repository."""
+
+    kind: DocumentKind
+    limit: int
+    search: str | None = None
+    year: int | None = None
+    after: DocumentKey | None = None
+    ids: frozenset[str] | None = None
+
+
+class Visible:
+    """What the customer of an admission may see. Made for one use."""
+
+    def __init__(self, context: Context, admitted: Admitted) -> None:
+        self._documents = context.documents
+        self._years_known = SupportsYears in context.document_abilities
+        self._policy = context.visibility
+        self._plain = type(context.visibility) is DocumentVisibility
+        self._customer_id = admitted.customer.id
+        self._config = admitted.config
+        self._openable: dict[str, bool] = {}
+
+    # --- rules
+
+    def shows(self, section: Section) -> bool:
+        """True where the customer may open the section."""
+        if not BASE_RULES.shows_section(section, self._config):
+            return False
+        return self._host_agrees(lambda rules: rules.shows_section(section, self._config))
+
+    def require(self, section: Section) -> None:
+        """Refuse a hidden section with `SectionHidden`."""
+        if not self.shows(section):
+            raise SectionHidden(
+                f"the section {section.value} is switched off for customers", section=section.value
+            )
+
+    def _shows_document(self, document: Document) -> bool:
+        customer_id, config = self._customer_id, self._config
+        return (
+            BASE_RULES.shows_document(document, customer_id, config)
+            and self.shows(SECTION_OF[document.kind])
+            and self._host_agrees(lambda rules: rules.shows_document(document, customer_id, config))
+        )
+
+    def _host_agrees(self, question: Callable[[DocumentVisibility], bool]) -> bool:
+        if self._plain:
+            return True
+        try:
+            return question(self._policy) is True
+        except Exception:
+            log.exception("the visibility policy failed; what it was asked for is hidden")
+            return False
+
+    # --- documents
+
+    def document(self, document_id: object) -> Document:
+        """The document of this id; `DocumentNotFound` unless the customer may see it."""
+        try:
+            document = self._documents.get(self._customer_id, check_id("id", document_id))
+        except InvalidValue:
+            raise DocumentNotFound from None
+        if document is None:
+            raise DocumentNotFound
+        if document.customer_id != self._customer_id or document.id != document_id:
+            log.error("the document repository returned a document not asked for; dropped")
+            raise DocumentNotFound
+        if not self._shows_document(document):
+            raise DocumentNotFound
+        return document
+
+    def page(self, wanted: Wanted) -> Page[Document]:
+        """A page of what may be shown, made of as many pages of the repository as that takes."""
+        visible: list[Document] = []
+        for _ in range(_PAGES_TRIED):
+            found = self._repository_page(wanted)
+            visible += [one for one in found if self._shows_document(one)]
+            if len(visible) > wanted.limit:
+                items = tuple(visible[: wanted.limit])
+                return Page(items, _cursor(items[-1]))
+            if len(found) <= wanted.limit:
+                return Page(tuple(visible))
+            last = found[-1]
+            wanted = attrs.evolve(wanted, after=(last.date, last.id))
+        return Page(tuple(visible), _cursor(last))
+
+    def _repository_page(self, wanted: Wanted) -> list[Document]:
+        if wanted.ids is not None and not wanted.ids:
+            return []
+        found = list(
+            self._documents.page(
+                self._customer_id,
+                wanted.kind,
+                after=wanted.after,
+                limit=wanted.limit + 1,
+                search=wanted.search,
+                year=wanted.year,
+                ids=wanted.ids,
+            )
+        )
+        kept = [one for one in found if self._is_asked_for(one, wanted.kind)]
+        if len(kept) < len(found):
+            log.error("the document repository returned documents not asked for; dropped")
+        return kept
+
+    def _is_asked_for(self, document: object, kind: DocumentKind) -> bool:
+        return (
+            isinstance(document, Document)
+            and document.customer_id == self._customer_id
+            and document.kind is kind
+            and document.status is DocumentStatus.ISSUED
+        )
+
+    def years(self, kind: DocumentKind) -> tuple[int, ...]:
+        """The years in which the customer may see documents of a kind, newest first."""
+        if self._plain and self._years_known:
+            return tuple(cast(SupportsYears, self._documents).years(self._customer_id, kind))
+        years: list[int] = []
+        wanted = Wanted(kind, 1)
+        while found := self._first(wanted):
+            years.append(found.date.year)
+            wanted = attrs.evolve(wanted, after=(dt.date(years[-1], 1, 1), ""))
+        return tuple(years)
+
+    def _first(self, wanted: Wanted) -> Document | None:
+        while found := self._repository_page(attrs.evolve(wanted, limit=199)):
+            for one in found:
+                if self._shows_document(one):
+                    return one
+            wanted = attrs.evolve(wanted, after=(found[-1].date, found[-1].id))
+        return None
+
+    # --- entries: a hidden document counts, with date, number and amount, but without its id
+
+    def links_all(self) -> bool:
+        """True where no document of an entry is hidden, so that nothing needs to be looked up."""
+        return self._plain and self._config.show_credit_notes
+
+    def may_open(self, entry: LedgerEntry) -> bool:
+        """True where the entry's document may be opened."""
+        document_id = entry.document_id
+        if document_id is None or (self._plain and entry.kind is EntryKind.INVOICE):
+            return True
+        if document_id not in self._openable:
+            try:
+                self._openable[document_id] = bool(self.document(document_id))
+            except DocumentNotFound:
+                self._openable[document_id] = False
+        return self._openable[document_id]
+
+    def entry(self, entry: LedgerEntry) -> LedgerEntry:
+        """The entry, without the id of a document that may not be opened."""
+        return entry if self.may_open(entry) else attrs.evolve(entry, document_id=None)
+
+    def item(self, item: OpenItem) -> OpenItem:
+        """The open item, its entry as `entry` gives it."""
+        return attrs.evolve(item, entry=self.entry(item.entry))
+
+    def part(self, part: AppliedPart) -> AppliedPart:
+        """The applied part, its entries as `entry` gives them."""
+        return attrs.evolve(part, debit=self.entry(part.debit), credit=self.entry(part.credit))
+
+    def lines(self, lines: Iterable[StatementLine]) -> tuple[StatementLine, ...]:
+        """The lines, their entries as `entry` gives them."""
+        if self.links_all():
+            return tuple(lines)
+        return tuple(
+            attrs.evolve(
+                line, entry=self.entry(line.entry), applied=tuple(map(self.part, line.applied))
+            )
+            for line in lines
+        )
+
+    def section(self, statement: CurrencyStatement) -> CurrencyStatement:
+        """The statement of one currency, its entries as `entry` gives them."""
+        if self.links_all():
+            return statement
+        return attrs.evolve(
+            statement,
+            lines=self.lines(statement.lines),
+            open_items=tuple(map(self.item, statement.open_items)),
+        )
+
+
+def _cursor(document: Document) -> str:
+    return write_cursor(document.date.isoformat(), document.id)
