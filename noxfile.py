@@ -1,0 +1,71 @@
+"""The project's checks. Bare ``nox`` runs tests, lint, types and lowest versions; bench by name."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["tests", "lint", "types", "lowest"]
+nox.options.default_venv_backend = "venv"
+
+LOWEST = [
+    "attrs==23.2",
+    "cattrs==23.2",
+    "itsdangerous==2.1",
+    "python-dateutil==2.8.2",
+    "hypothesis==6.100",
+    "pytest==8.0",
+]
+
+# Every line and branch of what guards money and links; nearly all of the rest.
+WHOLE = [
+    "*/basis_portal/domain/*",
+    "*/basis_portal/links.py",
+    "*/basis_portal/tokens.py",
+    "*/basis_portal/portal.py",
+]
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests on the present Python and hold the branch coverage."""
+    session.install("-e", ".[demo,test]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    if session.posargs:
+        return
+    session.run("coverage", "report", f"--include={','.join(WHOLE)}", "--fail-under=100")
+    session.run("coverage", "report", f"--omit={','.join(WHOLE)}", "--fail-under=95")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("ruff==0.17.6")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check our types strictly, and that a stranger's type checker knows all of them."""
+    session.install(".[test]", "mypy==2.4.1", "pyright==1.1.414")
+    session.run("mypy")
+    # From another folder: it is the installed package that is checked.
+    with session.chdir(session.create_tmp()):
+        session.run("pyright", "--verifytypes", "basis_portal", "--ignoreexternal")
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests on the lowest versions of all dependencies."""
+    session.install("-e", ".[demo,test]", *LOWEST)
+    session.run("pytest", "-q", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed as ratios to raw floors of the same run, printed as a table."""
+    session.install(".[test]")
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
