@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import attrs
 
-from ..domain.allocation import OpenItem, open_items, parts_by_allocation
+from ..domain.allocation import OpenItem, parts_by_allocation
 from ..domain.audit import AuditEntry, AuditEvent, Cause
 from ..domain.checks import check_id, check_instant, check_member
 from ..domain.config import DEFAULT_SETTINGS, StoredSettings
@@ -24,7 +24,7 @@ from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentStatus
 from ..domain.ledger import Allocation, EntryKey, LedgerEntry
 from ..domain.messages import Author, InternalNote, Message
-from ..domain.money import ZERO, add, format_amount, negate
+from ..domain.money import ZERO, add, format_amount, negate, subtract
 from ..domain.paging import Page, make_page, read_cursor
 from ..domain.portal_token import EndedAs, PortalToken, TokenStatus, short_id
 from ..domain.statement import balances
@@ -698,6 +698,15 @@ def _is_found(document: Document, search: str) -> bool:
     return any(field.casefold().startswith(search.casefold()) for field in fields if field)
 
 
+@attrs.define(frozen=True)
+class _Counted:
+    """The day from which an allocation counts."""
+
+    id: str
+    customer_id: str
+    counted_on: dt.date
+
+
 class _Ledger(_Repository):
     """`StoredLedger`. A write is made first and checked as a whole; the journal takes it back."""
 
@@ -717,6 +726,12 @@ class _Ledger(_Repository):
             credit=attrgetter("credit_id"),
         )
         self._allocated = _Table[Decimal](journal)  # by entry id, whatever the dates
+        self._open = _Table[OpenItem](
+            journal, lambda item: item.entry.key, customer=lambda item: item.entry.customer_id
+        )
+        self._counted = _Table[_Counted](
+            journal, attrgetter("counted_on", "id"), customer=_customer_id
+        )
 
     @_atomic
     def entries(
@@ -759,9 +774,15 @@ class _Ledger(_Repository):
 
     @_atomic
     def open_items(self, customer_id: str, as_of: dt.date) -> Sequence[OpenItem]:
-        entries = self.entries(customer_id)
-        parts = parts_by_allocation(entries, self.allocations(customer_id), as_of)
-        return open_items(entries, parts, as_of)
+        found = self._open.find("customer", customer_id)
+        left = {item.entry.id: item.open_amount for item in found if item.entry.date <= as_of}
+        for later in self._counted_after(customer_id, as_of):
+            allocation = self._allocations.get(later.id)
+            for entry in self._entries_of(allocation) if allocation else ():
+                if allocation and entry.date <= as_of:
+                    left[entry.id] = add(left.get(entry.id, ZERO), allocation.amount)
+        items = [OpenItem(e, left[e.id]) for e in map(self._entries.get, left) if e]
+        return sorted(items, key=lambda item: item.entry.key)
 
     @_atomic
     def currencies(self, customer_id: str, *, until: dt.date) -> Sequence[str]:
@@ -806,6 +827,10 @@ class _Ledger(_Repository):
             for allocation in self._allocations_on(entry.id):
                 self._check_pair(allocation)
             self._check_amount(entry.id)
+        for entry in entries:
+            self._note_open(entry.id)
+            for allocation in self._allocations_on(entry.id):
+                self._note_counted(allocation)
 
     @_atomic
     def allocate(self, *allocations: Allocation) -> None:
@@ -822,6 +847,7 @@ class _Ledger(_Repository):
         known = self._allocations.get(allocation_id) is not None
         if known:
             self._set_allocation(allocation_id, None)
+            self._counted.put(allocation_id, None)
         return known
 
     @_atomic
@@ -831,6 +857,7 @@ class _Ledger(_Repository):
                 f"entry {entry_id!r} cannot be removed: something is allocated to it",
                 ids=(entry_id, *map(_id, allocations)),
             )
+        self._open.put(entry_id, None)
         return _remove(self._entries, entry_id)
 
     def _allocations_on(self, entry_id: str) -> list[Allocation]:
@@ -844,11 +871,34 @@ class _Ledger(_Repository):
             self._add_allocated(before, negate(before.amount))
         if allocation:
             self._add_allocated(allocation, allocation.amount)
+            self._note_counted(allocation)
 
     def _add_allocated(self, allocation: Allocation, amount: Decimal) -> None:
         for entry_id in (allocation.debit_id, allocation.credit_id):
             known = self._allocated.get(entry_id) or ZERO
             self._allocated.put(entry_id, add(known, amount) or None)
+            self._note_open(entry_id)
+
+    def _note_open(self, entry_id: str) -> None:
+        """Keep what is left of an entry after all its allocations, whatever their dates."""
+        entry, allocated = self._entries.get(entry_id), self._allocated.get(entry_id) or ZERO
+        is_open = entry is not None and allocated < entry.amount
+        left = OpenItem(entry, subtract(entry.amount, allocated)) if entry and is_open else None
+        self._open.put(entry_id, left)
+
+    def _note_counted(self, allocation: Allocation) -> None:
+        """Keep the day from which an allocation counts."""
+        day = max(allocation.date, *(entry.date for entry in self._entries_of(allocation)))
+        self._counted.put(allocation.id, _Counted(allocation.id, allocation.customer_id, day))
+
+    def _counted_after(self, customer_id: str, as_of: dt.date) -> Sequence[_Counted]:
+        if as_of == dt.date.max:
+            return []
+        return self._counted.find("customer", customer_id, (as_of + dt.timedelta(days=1), ""))
+
+    def _entries_of(self, allocation: Allocation) -> list[LedgerEntry]:
+        found = map(self._entries.get, (allocation.debit_id, allocation.credit_id))
+        return [entry for entry in found if entry]
 
     def _check_pair(self, allocation: Allocation) -> None:
         entries = map(self._entries.get, (allocation.debit_id, allocation.credit_id))

@@ -1,0 +1,1 @@
+"""Speed as ratios to raw floors measured in the same run; see ``nox -s bench``."""
