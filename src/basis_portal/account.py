@@ -221,7 +221,7 @@ class Account:
         opening = self._balances_before(start).get(currency, ZERO) if start else ZERO
         for entries in self._pieces(currency, start):
             lines = list(running_lines(opening, entries))
-            opening = lines[-1].balance
+            opening = lines[-1].balance if lines else opening
             yield lines
 
     def _pieces(self, currency: str, start: dt.date | None) -> Iterator[Sequence[LedgerEntry]]:
@@ -231,20 +231,14 @@ class Account:
             yield from (found[at : at + CHUNK] for at in range(0, len(found), CHUNK))
             return
         ledger, after = cast(SupportsEntryPages, self._ledger), None
-        while entries := self._own(
-            ledger.entry_page(
-                self._customer_id,
-                currency,
-                start=start,
-                end=self.as_of,
-                after=after,
-                limit=CHUNK,
+        while True:
+            found = ledger.entry_page(
+                self._customer_id, currency, start=start, end=self.as_of, after=after, limit=CHUNK
             )
-        ):
-            yield entries
-            if len(entries) < CHUNK:
+            yield self._own(found)
+            if len(found) < CHUNK:
                 return
-            after = entries[-1].key
+            after = found[-1].key
 
     def page(
         self, currency: str, start: dt.date | None, after: EntryKey | None, limit: int

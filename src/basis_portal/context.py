@@ -36,7 +36,6 @@ from .repositories import (
 log: logging.Logger = logging.getLogger("basis_portal")
 
 HOUR = dt.timedelta(hours=1)
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CAPABILITIES = (
     SupportsBalances,
     SupportsEntryPages,
@@ -139,18 +138,18 @@ def check_base_url(base_url: object) -> str:
     without user, query and fragment.
     """
     rule = "must be an https address without query, such as 'https://erp.example.com/portal'"
+    text = base_url if isinstance(base_url, str) else ""
     try:
-        parts = urlsplit(base_url if isinstance(base_url, str) else "")
+        parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise InvalidValue.of("base_url", base_url, rule) from None
-    assert isinstance(base_url, str) or not host
-    extra = "?" in str(base_url) or "#" in str(base_url) or "@" in parts.netloc
-    if parts.scheme not in ("https", "http") or not host or extra or _odd(str(base_url)):
+    known = parts.scheme in ("https", "http") and bool(host)
+    if not known or "@" in parts.netloc or any(map(_never_in_address, text)):
         raise InvalidValue.of("base_url", base_url, rule)
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and not _is_loopback(str(host)):
         raise InvalidValue.of("base_url", base_url, "must be https; http is for loopback only")
-    return str(base_url).rstrip("/")
+    return text.rstrip("/")
 
 
 def check_timezone(name: object) -> dt.tzinfo:
@@ -167,10 +166,17 @@ def check_timezone(name: object) -> dt.tzinfo:
         ) from None
 
 
-def _odd(text: str) -> bool:
-    return not text.isascii() or any(
-        c.isspace() or not c.isprintable() or c in '\\"<>' for c in text
-    )
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _never_in_address(character: str) -> bool:
+    return not "!" <= character <= "~" or character in '?#\\"<>'
 
 
 def _value_of(given: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from enum import Enum
+from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,6 @@ def _converter() -> Converter:
     converter = Converter(unstruct_collection_overrides={frozenset: sorted})
     converter.register_unstructure_hook(dt.date, lambda day: day.isoformat())
     converter.register_unstructure_hook(dt.datetime, lambda instant: instant.isoformat())
-    converter.register_unstructure_hook(Enum, lambda member: member.value)
+    converter.register_unstructure_hook(StrEnum, lambda member: member.value)
     converter.register_unstructure_hook(Decimal, lambda amount: f"{amount:f}")
     return converter
