@@ -224,12 +224,15 @@ class Account:
             opening = lines[-1].balance if lines else opening
             yield lines
 
-    def _pieces(self, currency: str, start: dt.date | None) -> Iterator[Sequence[LedgerEntry]]:
-        if not self._can(SupportsEntryPages):
-            found = self._period(start or dt.date.min, self.as_of)
-            found = [entry for entry in found if entry.currency == currency]
+    def _pieces(self, currency: str, start: dt.date | None) -> Iterator[list[LedgerEntry]]:
+        if self._can(SupportsEntryPages):
+            yield from self._entry_pages(currency, start)
+        else:
+            period = self._period(start or dt.date.min, self.as_of)
+            found = [entry for entry in period if entry.currency == currency]
             yield from (found[at : at + CHUNK] for at in range(0, len(found), CHUNK))
-            return
+
+    def _entry_pages(self, currency: str, start: dt.date | None) -> Iterator[list[LedgerEntry]]:
         ledger, after = cast(SupportsEntryPages, self._ledger), None
         while True:
             found = ledger.entry_page(

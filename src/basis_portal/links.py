@@ -21,6 +21,7 @@ KEY_LENGTH = 32  # bytes; what HMAC-SHA-256 can use of a key
 _SALT = "basis_portal/link/v1/"
 _FORM = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
 _TEXT_LENGTH = 66
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def new_token_id() -> str:
@@ -41,20 +42,19 @@ def check_secret_keys(secret_keys: Sequence[str | bytes]) -> tuple[bytes, ...]:
         )
     if not secret_keys:
         raise InvalidValue(f"{field} must hold at least one key", field=field)
-    keys = tuple(_key_bytes(position, key) for position, key in enumerate(secret_keys))
+    keys = tuple(_key_bytes(f"{field}[{i}]", key) for i, key in enumerate(secret_keys))
     if len(set(keys)) != len(keys):
         raise InvalidValue(f"{field} must not hold the same key twice", field=field)
     return keys
 
 
-def _key_bytes(position: int, key: object) -> bytes:
-    field = f"secret_keys[{position}]"
+def _key_bytes(field: str, key: object) -> bytes:
     if not isinstance(key, str | bytes):
         raise InvalidValue(f"{field} must be text or bytes, not {type(key).__name__}", field=field)
-    try:
-        raw = key.encode() if isinstance(key, str) else key
-    except UnicodeEncodeError:
-        raise InvalidValue(f"{field} must be text that UTF-8 can hold", field=field) from None
+    # Looked for, not caught: a UnicodeEncodeError holds the key, also as a mere context.
+    if isinstance(key, str) and _SURROGATE.search(key):
+        raise InvalidValue(f"{field} must be text that UTF-8 can hold", field=field)
+    raw = key.encode() if isinstance(key, str) else key
     if len(raw) < KEY_LENGTH:
         raise InvalidValue(
             f"{field} must have at least {KEY_LENGTH} bytes, not {len(raw)}; "
@@ -65,9 +65,11 @@ def _key_bytes(position: int, key: object) -> bytes:
 
 
 def key_fingerprint(key: str | bytes) -> str:
-    """What a token's row says of the key it was issued under: 16 hex digits, not the key."""
-    raw = key.encode() if isinstance(key, str) else key
-    return hmac.digest(raw, b"basis_portal/fingerprint", "sha256").hex()[:16]
+    """What a token's row says of the key it was issued under: 16 hex digits, not the key.
+
+    Raises `InvalidValue` for what cannot be a secret key.
+    """
+    return hmac.digest(_key_bytes("key", key), b"basis_portal/fingerprint", "sha256").hex()[:16]
 
 
 class LinkSigner:
