@@ -41,7 +41,6 @@ from .links import new_token_id
 from .repositories import SupportsFiles, UnitOfWork
 from .visible import Visible, Wanted
 
-_PAGES_TRIED = 10  # where a host's visibility hides most documents, a page may come up short
 SEARCH_LIMIT = 100
 
 
@@ -132,16 +131,15 @@ class PortalAccess:
             SectionHidden: the kind is switched off for customers.
             InvalidValue: an argument breaks its rule.
         """
-        check_member("kind", kind, DocumentKind)
-        admitted = self._enter(SECTION_OF[kind])
+        admitted = self._enter_kind(kind)
         wanted = Wanted(kind, check_limit(limit), _search(search), _year(year), day_key(after))
         visible = self._visible(admitted)
         with self._context.storage.snapshot():
             account = self._account(admitted)
             if open_only:
-                wanted = attrs.evolve(wanted, ids=_open_documents(account))
+                wanted = attrs.evolve(wanted, ids=_open_documents(account, kind))
             page = visible.page(wanted)
-            found = settlements(account, {d.id: d.kind for d in page.items})
+            found = settlements(account, page.items)
         views = tuple(self._view(one, found[one.id], admitted) for one in page.items)
         return Page(views, page.next)
 
@@ -150,8 +148,7 @@ class PortalAccess:
 
         Raises `SectionHidden` where the kind is switched off for customers.
         """
-        check_member("kind", kind, DocumentKind)
-        return self._visible(self._enter(SECTION_OF[kind])).years(kind)
+        return self._visible(self._enter_kind(kind)).years(kind)
 
     def document(self, document_id: str) -> DocumentDetail:
         """One document with the payments and credits on it, as of today.
@@ -163,7 +160,7 @@ class PortalAccess:
         with self._context.storage.snapshot():
             document = visible.document(document_id)
             account = self._account(admitted)
-            settlement = settlements(account, {document.id: document.kind})[document.id]
+            settlement = settlements(account, [document])[document.id]
             parts = [visible.part(part) for part in settlement.parts]
         applied = [AppliedItem.of(part, debit_side=settlement.debit_side) for part in parts]
         applied.sort(key=lambda item: (item.counted_on, item.date))
@@ -309,9 +306,10 @@ class PortalAccess:
             AccessDenied: this is a preview, or the link no longer opens.
             InvalidValue: an argument breaks its rule.
         """
-        admitted = self._enter(Section.MESSAGES)
+        admitted = self._admit_again()
         if admitted.token is None:
             raise AccessDenied
+        self._visible(admitted).require(Section.MESSAGES)
         message = Message(
             id=new_token_id(),
             customer_id=self._customer.id,
@@ -340,6 +338,11 @@ class PortalAccess:
     def _enter(self, section: Section) -> Admitted:
         admitted = self._admit_again()
         self._visible(admitted).require(section)
+        return admitted
+
+    def _enter_kind(self, kind: DocumentKind) -> Admitted:
+        admitted = self._admit_again()
+        self._visible(admitted).require(SECTION_OF[check_member("kind", kind, DocumentKind)])
         return admitted
 
     def _view(self, document: Document, settlement: Settlement, admitted: Admitted) -> DocumentView:
@@ -400,10 +403,11 @@ def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
     return message
 
 
-def _open_documents(account: Account) -> frozenset[str]:
-    return frozenset(
-        item.entry.document_id for item in account.open_items() if item.entry.document_id
-    )
+def _open_documents(account: Account, kind: DocumentKind) -> frozenset[str]:
+    """The documents with an open entry on the side of their kind, as `Settlement` counts them."""
+    debit_side = kind is not DocumentKind.CREDIT_NOTE
+    entries = (item.entry for item in account.open_items())
+    return frozenset(e.document_id for e in entries if e.document_id and e.is_debit is debit_side)
 
 
 def _entry_key(cursor: str | None) -> EntryKey | None:

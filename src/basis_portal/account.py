@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any, cast
 
 import attrs
@@ -24,8 +25,8 @@ from .domain.allocation import (
     parts_by_allocation,
     parts_by_fifo,
 )
-from .domain.documents import DocumentKind
-from .domain.ledger import AllocationRule, EntryKey, EntryKind, LedgerEntry
+from .domain.documents import Document, DocumentKind
+from .domain.ledger import Allocation, AllocationRule, EntryKey, EntryKind, LedgerEntry
 from .domain.money import ZERO, total
 from .domain.statement import (
     CurrencyStatement,
@@ -38,6 +39,7 @@ from .domain.statement import (
     running_lines,
 )
 from .domain.summary import AccountSummary, Payment, last_payments, summarize
+from .errors import LedgerError
 from .repositories import (
     SupportsBalances,
     SupportsEntryPages,
@@ -58,6 +60,7 @@ class Account:
         self._customer_id = customer_id
         self.as_of = as_of
         self._history: list[LedgerEntry] | None = None
+        self._allocations: list[Allocation] = []
         self._parts: list[AppliedPart] | None = None
 
     # --- the pieces, by capability or derived
@@ -67,8 +70,7 @@ class Account:
 
     def _can_by_allocation(self, ability: type) -> bool:
         """Capabilities that rest on stored allocations say nothing under FIFO."""
-        explicit = self._context.allocation_rule is AllocationRule.EXPLICIT
-        return explicit and self._can(ability)
+        return self._can(ability) and not self._is_fifo()
 
     def _own(self, entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
         """The customer's own entries in statement order; a host's wrong ones are dropped."""
@@ -80,19 +82,25 @@ class Account:
             log.error("the ledger repository returned entries of another customer; dropped")
         return sorted(own, key=lambda entry: entry.key)
 
+    def _is_fifo(self) -> bool:
+        return self._context.allocation_rule is AllocationRule.FIFO
+
     def _all_entries(self) -> list[LedgerEntry]:
         if self._history is None:
+            # Allocations first: an entry they name was there before them.
+            if not self._is_fifo():
+                self._allocations = list(self._ledger.allocations(self._customer_id))
             self._history = self._own(self._ledger.entries(self._customer_id))
         return self._history
 
     def _all_parts(self) -> list[AppliedPart]:
         if self._parts is None:
-            if self._context.allocation_rule is AllocationRule.FIFO:
-                self._parts = parts_by_fifo(self._all_entries(), self.as_of)
-            else:
-                # Allocations first: an entry they name was there before them.
-                allocations = list(self._ledger.allocations(self._customer_id))
-                self._parts = parts_by_allocation(self._all_entries(), allocations, self.as_of)
+            entries = self._all_entries()
+            self._parts = (
+                parts_by_fifo(entries, self.as_of)
+                if self._is_fifo()
+                else parts_by_allocation(entries, self._allocations, self.as_of)
+            )
         return self._parts
 
     def _period(self, start: dt.date, end: dt.date) -> list[LedgerEntry]:
@@ -124,7 +132,11 @@ class Account:
             return open_items(self._all_entries(), parts, self.as_of)
         ledger = cast(SupportsOpenItems, self._ledger)
         found = ledger.open_items(self._customer_id, self.as_of)
-        own = [item for item in found if item.entry.customer_id == self._customer_id]
+        own = [
+            item
+            for item in found
+            if isinstance(item, OpenItem) and item.entry.customer_id == self._customer_id
+        ]
         if len(own) < len(found):
             log.error("the ledger repository returned open items of another customer; dropped")
         return own
@@ -135,9 +147,9 @@ class Account:
             ledger = cast(SupportsLookup, self._ledger)
             found = self._own(ledger.entries_of_documents(self._customer_id, document_ids))
         else:
-            wanted = set(document_ids)
-            found = [e for e in self._all_entries() if e.document_id in wanted]
-        return [entry for entry in found if entry.date <= self.as_of]
+            found = self._all_entries()
+        wanted = set(document_ids)
+        return [e for e in found if e.document_id in wanted and e.date <= self.as_of]
 
     def parts_of(self, entries: Sequence[LedgerEntry]) -> list[AppliedPart]:
         """What is applied to or by these entries, at least."""
@@ -189,6 +201,8 @@ class Account:
     def _activity_view(
         self, start: dt.date | None, age_by: str, *, aging: bool
     ) -> dict[str, CurrencyStatement]:
+        if aging and not self._can_by_allocation(SupportsLookup):
+            self._all_parts()  # reads the history, which the period is then taken from
         opening = self._balances_before(start) if start else {}
         entries = self._period(start or dt.date.min, self.as_of)
         period: dict[str, list[LedgerEntry]] = {currency: [] for currency in opening}
@@ -226,22 +240,34 @@ class Account:
 
     def _pieces(self, currency: str, start: dt.date | None) -> Iterator[list[LedgerEntry]]:
         if self._can(SupportsEntryPages):
-            yield from self._entry_pages(currency, start)
+            yield from self._entry_pages(currency, start, None, CHUNK)
         else:
             period = self._period(start or dt.date.min, self.as_of)
             found = [entry for entry in period if entry.currency == currency]
             yield from (found[at : at + CHUNK] for at in range(0, len(found), CHUNK))
 
-    def _entry_pages(self, currency: str, start: dt.date | None) -> Iterator[list[LedgerEntry]]:
-        ledger, after = cast(SupportsEntryPages, self._ledger), None
+    def _entry_pages(
+        self, currency: str, start: dt.date | None, after: EntryKey | None, limit: int
+    ) -> Iterator[list[LedgerEntry]]:
+        ledger = cast(SupportsEntryPages, self._ledger)
         while True:
-            found = ledger.entry_page(
-                self._customer_id, currency, start=start, end=self.as_of, after=after, limit=CHUNK
+            found = list(
+                ledger.entry_page(
+                    self._customer_id,
+                    currency,
+                    start=start,
+                    end=self.as_of,
+                    after=after,
+                    limit=limit,
+                )
             )
             yield self._own(found)
-            if len(found) < CHUNK:
+            if len(found) < limit:
                 return
-            after = found[-1].key
+            last = next((e.key for e in reversed(found) if isinstance(e, LedgerEntry)), None)
+            if last is None or (after and last <= after):
+                raise LedgerError("the pages of the ledger repository do not go on")
+            after = last
 
     def page(
         self, currency: str, start: dt.date | None, after: EntryKey | None, limit: int
@@ -249,14 +275,8 @@ class Account:
         """One page of the activity of one currency; ``next`` is left to the caller."""
         if self._can(SupportsEntryPages):
             ledger = cast(SupportsEntryPages, self._ledger)
-            entries = ledger.entry_page(
-                self._customer_id,
-                currency,
-                start=start,
-                end=self.as_of,
-                after=after,
-                limit=limit,
-            )
+            pages = self._entry_pages(currency, start, after, limit)
+            entries = list(islice(chain.from_iterable(pages), limit))
             before = ledger.balance_through(self._customer_id, currency, after) if after else None
         else:
             whole = [e for e in self._all_entries() if e.currency == currency]
@@ -266,7 +286,7 @@ class Account:
             entries = due[:limit]
         if before is None:
             before = self._balances_before(start).get(currency, ZERO) if start else ZERO
-        lines = tuple(running_lines(before, self._own(entries)))
+        lines = tuple(running_lines(before, entries))
         return StatementPage(currency, before, lines, lines[-1].balance if lines else before)
 
     def summary(self, *, invoices_only: bool) -> AccountSummary:
@@ -304,14 +324,18 @@ class Settlement:
     @classmethod
     def of(
         cls,
-        kind: DocumentKind,
-        entries: Sequence[LedgerEntry],
+        document: Document,
+        entries: Iterable[LedgerEntry],
         left: Mapping[str, Decimal],
         applied: Mapping[str, Sequence[AppliedPart]],
     ) -> Settlement:
-        """What ``entries`` say of their document; those on the other side do not count."""
-        debit_side = kind is not DocumentKind.CREDIT_NOTE
-        mine = [entry for entry in entries if entry.is_debit is debit_side]
+        """What ``entries`` say of a document; other sides and currencies do not count."""
+        debit_side = document.kind is not DocumentKind.CREDIT_NOTE
+        mine = [
+            entry
+            for entry in entries
+            if entry.is_debit is debit_side and entry.currency == document.currency
+        ]
         still_open = [entry.due_date for entry in mine if left[entry.id] and entry.due_date]
         return cls(
             debit_side=debit_side,
@@ -321,17 +345,18 @@ class Settlement:
         )
 
 
-def settlements(account: Account, kinds: Mapping[str, DocumentKind]) -> dict[str, Settlement]:
+def settlements(account: Account, documents: Iterable[Document]) -> dict[str, Settlement]:
     """What the ledger says of each of these documents, by id."""
-    entries = account.entries_of(list(kinds))
+    by_id = {document.id: document for document in documents}
+    entries = account.entries_of(by_id)
     parts = account.parts_of(entries)
     left, applied = open_amounts(entries, parts, account.as_of), applied_by_entry(parts)
-    by_document: dict[str, list[LedgerEntry]] = {document_id: [] for document_id in kinds}
+    found: dict[str, list[LedgerEntry]] = {document_id: [] for document_id in by_id}
     for entry in entries:
-        by_document[str(entry.document_id)].append(entry)
+        found[str(entry.document_id)].append(entry)
     return {
-        document_id: Settlement.of(kinds[document_id], found, left, applied)
-        for document_id, found in by_document.items()
+        document_id: Settlement.of(document, found[document_id], left, applied)
+        for document_id, document in by_id.items()
     }
 
 

@@ -16,7 +16,7 @@ from .domain.audit import AuditEntry, AuditEvent, Cause
 from .domain.config import PortalConfig, StoredSettings
 from .domain.customers import Customer
 from .domain.portal_token import PortalToken, TokenStatus, short_id
-from .errors import AccessDenied, PortalNotAvailable, StorageError
+from .errors import AccessDenied, InvalidValue, PortalNotAvailable, StorageError
 from .repositories import Opening, UnitOfWork
 
 _CAUSE_OF = {
@@ -72,12 +72,10 @@ def admit(context: Context, token_id: str, *, record: bool) -> Admitted:
     _require_switch(found.settings)
     try:
         now = context.now()
-        judged = _judge(context, found, now)
-    except StorageError:
-        raise
-    except Exception:
-        log.exception("access denied: a check failed for token %s", short_id(token_id))
+    except InvalidValue:
+        log.exception("access denied: the clock failed")
         raise AccessDenied from None
+    judged = _judge(context, found, now)
     if isinstance(judged, Cause):
         log.info("access denied: %s, token %s", judged, short_id(token_id))
         if record:
@@ -102,15 +100,22 @@ def judge_token(context: Context, token: PortalToken, now: dt.datetime) -> Custo
 
 
 def _judge(context: Context, found: Opening, now: dt.datetime) -> Customer | Cause:
+    """As `judge_token`, of what one read found; a check that fails is a cause like any other."""
     token = found.token
     if token is None:
         return Cause.UNKNOWN
-    if not context.storage_has_customers:
-        return judge_token(context, token, now)
-    status = token.status_at(now)
-    if status is not TokenStatus.ACTIVE:
-        return _CAUSE_OF[status]
-    return _judge_customer(token, found.customer)
+    try:
+        if not context.storage_has_customers:
+            return judge_token(context, token, now)
+        status = token.status_at(now)
+        if status is not TokenStatus.ACTIVE:
+            return _CAUSE_OF[status]
+        return _judge_customer(token, found.customer)
+    except StorageError:
+        raise
+    except Exception:
+        log.exception("a check failed for token %s", short_id(token.id))
+        return Cause.FAULT
 
 
 def _judge_customer(token: PortalToken, customer: Customer | None) -> Customer | Cause:
@@ -140,10 +145,8 @@ def _note_opened(context: Context, token_id: str, admitted: Admitted) -> None:
 
     def work(unit: UnitOfWork) -> None:
         if unit.tokens.mark_opened(token_id, now, unless_within=HOUR):
-            entry = AuditEntry(
-                now, AuditEvent.OPENED, customer_id=token.customer_id, token_id=token_id
-            )
-            unit.audit.append([entry])
+            owner = _owner(unit, token_id)
+            unit.audit.append([AuditEntry(now, AuditEvent.OPENED, None, owner, token_id)])
 
     _write_trail(context, work, token)
 
@@ -156,12 +159,16 @@ def _note_refused(
     def work(unit: UnitOfWork) -> None:
         before = unit.audit.last(AuditEvent.REFUSED, token_id=token_id, cause=cause)
         if before is None or abs(now - before) >= HOUR:
-            customer_id = token.customer_id if token else None
-            unit.audit.append(
-                [AuditEntry(now, AuditEvent.REFUSED, None, customer_id, token_id, cause)]
-            )
+            owner = _owner(unit, token_id)
+            unit.audit.append([AuditEntry(now, AuditEvent.REFUSED, None, owner, token_id, cause)])
 
     _write_trail(context, work, token)
+
+
+def _owner(unit: UnitOfWork, token_id: str) -> str | None:
+    """Whose token it is as the trail is written: the customer may be erased since the check."""
+    token = unit.tokens.get(token_id)
+    return token.customer_id if token else None
 
 
 def _write_trail(

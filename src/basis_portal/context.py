@@ -76,8 +76,15 @@ class Context:
         return _abilities(self.ledger)
 
     def now(self) -> dt.datetime:
-        """The present instant; read once per use case."""
-        return check_instant("clock()", self.clock())
+        """The present instant; read once per use case.
+
+        Raises `InvalidValue` where the clock gives no aware datetime, or fails.
+        """
+        try:
+            now = self.clock()
+        except Exception as error:
+            raise InvalidValue("clock() must give the present instant, but it failed") from error
+        return check_instant("clock()", now)
 
     def today(self, now: dt.datetime) -> dt.date:
         """The seller's date at an instant."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from enum import StrEnum
 from itertools import islice
 
@@ -13,7 +13,7 @@ from dateutil.relativedelta import relativedelta
 from .admission import judge_token
 from .context import HOUR, Context, staff_name
 from .domain.audit import AuditEntry, AuditEvent, Cause
-from .domain.checks import check_id, check_member, trusted
+from .domain.checks import check_id, check_line, check_member, trusted
 from .domain.config import check_expiry_days
 from .domain.customers import Customer
 from .domain.paging import Page, check_limit, instant_key, make_page
@@ -263,14 +263,14 @@ class TokenService:
         what was yielded before is committed.
         """
         self._context.require_management()
-        return self._issue_many(customer_ids, staff_name(by), anew=False)
+        return self._issue_many(_many("customer_ids", customer_ids), staff_name(by), anew=False)
 
     def regenerate_many(
         self, customer_ids: Iterable[str], *, by: str | None = None
     ) -> Iterator[IssueResult]:
         """As `regenerate` for each customer, also after a revoke; shaped like `ensure_many`."""
         self._context.require_management()
-        return self._issue_many(customer_ids, staff_name(by), anew=True)
+        return self._issue_many(_many("customer_ids", customer_ids), staff_name(by), anew=True)
 
     def revoke_all(self, *, by: str | None = None, reason: str | None = None) -> int:
         """End every current token and return how many: for the day of a leak.
@@ -319,6 +319,8 @@ class TokenService:
         check_limit(limit)
         if status is not None:
             check_member("status", status, TokenStatus)
+        if key_fingerprint is not None:
+            check_line("key_fingerprint", key_fingerprint, limit=64, least=0)
         now = self._context.now()
         found = self._context.storage.tokens.page(
             status=status,
@@ -345,7 +347,8 @@ class TokenService:
     def last_opened(self, token_ids: Iterable[str]) -> Mapping[str, dt.datetime]:
         """The instant (UTC) of the last noted opening of those of these tokens that have one."""
         self._context.require_management()
-        return self._context.storage.tokens.last_opened(list(token_ids))
+        ids = [check_token_id("token_ids", one) for one in _many("token_ids", token_ids)]
+        return self._context.storage.tokens.last_opened(ids)
 
     @property
     def key_fingerprints(self) -> tuple[str, ...]:
@@ -364,6 +367,8 @@ class TokenService:
         judged = judge_token(self._context, token, self._context.now())
         if isinstance(judged, Customer):
             return LinkCheck(None, token, judged)
+        if judged is Cause.FAULT:
+            return LinkCheck(judged, token, None)
         return LinkCheck(judged, token, self._context.customers.get(token.customer_id))
 
     # --- issuing
@@ -379,11 +384,15 @@ class TokenService:
     def _issue_many(
         self, customer_ids: Iterable[str], who: str, *, anew: bool
     ) -> Iterator[IssueResult]:
-        ids = iter(customer_ids)
+        ids, done = iter(customer_ids), set[str]()
         while batch := [check_id("customer_ids", one) for one in islice(ids, BATCH)]:
-            yield from self._issue_batch(batch, who, anew=anew)
+            # An id that comes again must not end the token it was given just before.
+            yield from self._issue_batch(batch, who, done.intersection(batch) if anew else {*batch})
+            if anew:
+                done.update(batch)
 
-    def _issue_batch(self, batch: Sequence[str], who: str, *, anew: bool) -> Sequence[IssueResult]:
+    def _issue_batch(self, batch: Sequence[str], who: str, stay: Set[str]) -> Sequence[IssueResult]:
+        """Issue to a batch in one transaction; who is in ``stay`` keeps an active token."""
         self._context.require_management()
         customers = self._context.customers.get_many(list(dict.fromkeys(batch)))
         issuing = _Issuing(self._context, self._context.now(), who, None)
@@ -391,7 +400,7 @@ class TokenService:
 
         def work(unit: UnitOfWork) -> dict[str, IssueResult]:
             latest = unit.tokens.latest(welcome)
-            kept = {} if anew else issuing.keep(welcome, latest, customers)
+            kept = issuing.keep([one for one in welcome if one in stay], latest, customers)
             due = {one: latest.get(one) for one in welcome if one not in kept}
             issued = issuing.replace(unit, due)
             for token in issued:
@@ -531,6 +540,13 @@ def _left_out(customer_id: str, customer: Customer | None) -> IssueResult:
     if customer is None or customer.id != customer_id:
         return _skip(customer_id, None, Skipped.UNKNOWN)
     return _skip(customer_id, customer, Skipped.BLOCKED)
+
+
+def _many(field: str, ids: Iterable[str]) -> Iterable[str]:
+    """``ids``, refused where it is one bare text, which would go letter by letter."""
+    if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+        raise InvalidValue.of(field, ids, "must be an iterable of ids, such as a list")
+    return ids
 
 
 def _within(now: dt.datetime, time: object) -> dt.datetime:

@@ -7,8 +7,9 @@ repository returns is checked again before it leaves; a wrong one is dropped and
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
-from typing import cast
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeGuard, cast
 
 import attrs
 
@@ -18,7 +19,7 @@ from .domain.allocation import AppliedPart, OpenItem
 from .domain.checks import check_id
 from .domain.documents import Document, DocumentKind, DocumentStatus
 from .domain.ledger import EntryKind, LedgerEntry
-from .domain.paging import Page, write_cursor
+from .domain.paging import PAGE_LIMIT, Page, write_cursor
 from .domain.statement import CurrencyStatement, StatementLine
 from .domain.visibility import BASE_RULES, SECTION_OF, DocumentVisibility, Section
 from .errors import DocumentNotFound, InvalidValue, SectionHidden
@@ -93,7 +94,7 @@ class Visible:
             raise DocumentNotFound from None
         if document is None:
             raise DocumentNotFound
-        if document.customer_id != self._customer_id or document.id != document_id:
+        if not self._is_own(document) or document.id != document_id:
             log.error("the document repository returned a document not asked for; dropped")
             raise DocumentNotFound
         if not self._shows_document(document):
@@ -103,44 +104,53 @@ class Visible:
     def page(self, wanted: Wanted) -> Page[Document]:
         """A page of what may be shown, made of as many pages of the repository as that takes."""
         visible: list[Document] = []
-        for _ in range(_PAGES_TRIED):
-            found = self._repository_page(wanted)
-            visible += [one for one in found if self._shows_document(one)]
+        last: Document | None = None
+        for found, more in islice(self._walk(wanted, wanted.limit + 1), _PAGES_TRIED):
+            visible += filter(self._shows_document, found)
             if len(visible) > wanted.limit:
                 items = tuple(visible[: wanted.limit])
                 return Page(items, _cursor(items[-1]))
-            if len(found) <= wanted.limit:
+            if not more:
                 return Page(tuple(visible))
-            last = found[-1]
-            wanted = attrs.evolve(wanted, after=(last.date, last.id))
-        return Page(tuple(visible), _cursor(last))
+            last = found[-1] if found else last
+        return Page(tuple(visible), _cursor(last) if last else None)
 
-    def _repository_page(self, wanted: Wanted) -> list[Document]:
-        if wanted.ids is not None and not wanted.ids:
-            return []
-        found = list(
-            self._documents.page(
-                self._customer_id,
-                wanted.kind,
-                after=wanted.after,
-                limit=wanted.limit + 1,
-                search=wanted.search,
-                year=wanted.year,
-                ids=wanted.ids,
+    def _walk(self, wanted: Wanted, limit: int) -> Iterator[tuple[list[Document], bool]]:
+        """The documents asked for, page by page, and whether there are more.
+
+        The first page asked for is ``limit`` long; wrong documents are passed over.
+        """
+        more = wanted.ids is None or bool(wanted.ids)
+        while more:
+            found = list(
+                self._documents.page(
+                    self._customer_id,
+                    wanted.kind,
+                    after=wanted.after,
+                    limit=limit,
+                    search=wanted.search,
+                    year=wanted.year,
+                    ids=wanted.ids,
+                )
             )
-        )
-        kept = [one for one in found if self._is_asked_for(one, wanted.kind)]
-        if len(kept) < len(found):
-            log.error("the document repository returned documents not asked for; dropped")
-        return kept
+            kept = [one for one in found if self._is_asked_for(one, wanted)]
+            if len(kept) < len(found):
+                log.error("the document repository returned documents not asked for; dropped")
+            last = next((_key(one) for one in reversed(found) if isinstance(one, Document)), None)
+            more = len(found) >= limit and last is not None and _follows(last, wanted.after)
+            yield kept, more
+            wanted, limit = attrs.evolve(wanted, after=last), PAGE_LIMIT
 
-    def _is_asked_for(self, document: object, kind: DocumentKind) -> bool:
+    def _is_asked_for(self, document: object, wanted: Wanted) -> TypeGuard[Document]:
         return (
-            isinstance(document, Document)
-            and document.customer_id == self._customer_id
-            and document.kind is kind
+            self._is_own(document)
+            and document.kind is wanted.kind
             and document.status is DocumentStatus.ISSUED
+            and _follows(_key(document), wanted.after)
         )
+
+    def _is_own(self, document: object) -> TypeGuard[Document]:
+        return isinstance(document, Document) and document.customer_id == self._customer_id
 
     def years(self, kind: DocumentKind) -> tuple[int, ...]:
         """The years in which the customer may see documents of a kind, newest first."""
@@ -154,11 +164,9 @@ class Visible:
         return tuple(years)
 
     def _first(self, wanted: Wanted) -> Document | None:
-        while found := self._repository_page(attrs.evolve(wanted, limit=199)):
-            for one in found:
-                if self._shows_document(one):
-                    return one
-            wanted = attrs.evolve(wanted, after=(found[-1].date, found[-1].id))
+        for found, _ in self._walk(wanted, PAGE_LIMIT):
+            for one in filter(self._shows_document, found):
+                return one
         return None
 
     # --- entries: a hidden document counts, with date, number and amount, but without its id
@@ -211,6 +219,14 @@ class Visible:
             lines=self.lines(statement.lines),
             open_items=tuple(map(self.item, statement.open_items)),
         )
+
+
+def _key(document: Document) -> DocumentKey:
+    return (document.date, document.id)
+
+
+def _follows(key: DocumentKey, after: DocumentKey | None) -> bool:
+    return after is None or key < after
 
 
 def _cursor(document: Document) -> str:

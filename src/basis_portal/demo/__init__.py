@@ -1,0 +1,1 @@
+"""What `basis-portal demo` shows: an invented seller (`seller`), printed (`view`, `tour`)."""

@@ -1,0 +1,169 @@
+"""Customers and documents in SQLite. `basis_portal.repositories` says what is promised."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from ..domain.checks import check_member
+from ..domain.customers import Customer
+from ..domain.documents import Document, DocumentKind
+from ..domain.paging import Page, make_page, read_cursor
+from ..repositories import DocumentKey, StoredCustomers, StoredDocuments
+from . import _sql
+from ._sql import assignments, folded, id_list, marks, prefixed, wanted
+from ._sqlite_connection import Database
+
+
+class SQLiteCustomers(StoredCustomers):
+    """`StoredCustomers`."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def get(self, customer_id: str) -> Customer | None:
+        values = (self._tenant, wanted(customer_id))
+        return self._database.one(_sql.to_customer, _GET_CUSTOMER, values)
+
+    def get_many(self, customer_ids: Collection[str]) -> Mapping[str, Customer]:
+        values = (id_list(customer_ids), self._tenant)
+        found = self._database.each(_sql.to_customer, _GET_CUSTOMERS, values)
+        return {customer.id: customer for customer in found}
+
+    def search(
+        self, text: str = "", *, after: str | None = None, limit: int = 50
+    ) -> Page[Customer]:
+        seen = read_cursor(after, str, str) or ("", "")
+        sql, values = _CUSTOMERS, (self._tenant, *seen)
+        if text:
+            sql, values = f"{sql} AND {_CUSTOMER_FITS}", (*values, *[wanted(folded(text))] * 3)
+        sql = f"{sql} ORDER BY name_key, id LIMIT ?"
+        found = self._database.each(_sql.to_customer, sql, (*values, limit + 1))
+        return make_page(found, limit, lambda customer: (customer.name.casefold(), customer.id))
+
+    def save(self, *customers: Customer) -> None:
+        rows = [
+            (
+                self._tenant,
+                *_sql.customer_row(check_member("customer", customer, Customer)),
+                folded(customer.name),
+                folded(customer.email),
+                folded(customer.number),
+            )
+            for customer in customers
+        ]
+        with self._database.writing():
+            self._database.run_many(_SAVE_CUSTOMER, rows)
+
+    def delete(self, customer_id: str) -> bool:
+        with self._database.writing():
+            return self._database.run(_DELETE_CUSTOMER, (self._tenant, wanted(customer_id))) > 0
+
+
+_CUSTOMER_KEYS = f"{_sql.CUSTOMER}, name_key, email_key, number_key"
+_GET_CUSTOMER = f"SELECT {_sql.CUSTOMER} FROM customers WHERE tenant = ? AND id = ?"
+_GET_CUSTOMERS = (
+    f"SELECT {prefixed('customers', _sql.CUSTOMER)} FROM json_each(?) AS wanted "
+    "CROSS JOIN customers ON tenant = ? AND customers.id = value"
+)
+_CUSTOMERS = f"SELECT {_sql.CUSTOMER} FROM customers WHERE tenant = ? AND (name_key, id) > (?, ?)"
+_CUSTOMER_FITS = "(instr(name_key, ?) OR instr(email_key, ?) OR instr(number_key, ?))"
+_SAVE_CUSTOMER = (
+    f"INSERT INTO customers (tenant, {_CUSTOMER_KEYS}) VALUES (?, {marks(_CUSTOMER_KEYS)}) "
+    f"ON CONFLICT (tenant, id) DO UPDATE SET {assignments(_CUSTOMER_KEYS)}"
+)
+_DELETE_CUSTOMER = "DELETE FROM customers WHERE tenant = ? AND id = ?"
+
+
+class SQLiteDocuments(StoredDocuments):
+    """`StoredDocuments`."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def get(self, customer_id: str, document_id: str) -> Document | None:
+        values = (self._tenant, wanted(document_id), wanted(customer_id))
+        return self._database.one(_sql.to_document, _GET_DOCUMENT, values)
+
+    def page(
+        self,
+        customer_id: str,
+        kind: DocumentKind,
+        *,
+        after: DocumentKey | None = None,
+        limit: int = 50,
+        search: str | None = None,
+        year: int | None = None,
+        ids: Collection[str] | None = None,
+    ) -> Sequence[Document]:
+        kind = check_member("kind", kind, DocumentKind)
+        sql, values = _PAGE, [self._tenant, wanted(customer_id), kind.value]
+        if ids is not None:
+            sql, values = _PAGE_OF_IDS, [id_list(ids), *values]
+        if after is not None:
+            sql += " AND (date, documents.id) < (?, ?)"
+            values += [after[0].isoformat(), after[1]]
+        if year is not None:
+            sql += " AND date BETWEEN ? AND ?"
+            values += [f"{year:04}-01-01", f"{year:04}-12-31"]
+        if search:
+            sql += f" AND {_DOCUMENT_FITS}"
+            values += [wanted(folded(search))] * 4
+        sql += " ORDER BY date DESC, documents.id DESC LIMIT ?"
+        return self._database.each(_sql.to_document, sql, [*values, limit])
+
+    def years(self, customer_id: str, kind: DocumentKind) -> Sequence[int]:
+        kind = check_member("kind", kind, DocumentKind)
+        values = (self._tenant, wanted(customer_id), kind.value)
+        return self._database.each(int, _YEARS, values)
+
+    def save(self, *documents: Document) -> None:
+        rows = [
+            (
+                self._tenant,
+                *_sql.document_row(check_member("document", document, Document)),
+                folded(document.number),
+                folded(document.reference),
+            )
+            for document in documents
+        ]
+        with self._database.writing():
+            self._database.run_many(_SAVE_DOCUMENT, rows)
+
+    def delete(self, document_id: str) -> bool:
+        with self._database.writing():
+            return self._database.run(_DELETE_DOCUMENT, (self._tenant, wanted(document_id))) > 0
+
+
+_DOCUMENT_KEYS = f"{_sql.DOCUMENT}, number_key, reference_key"
+_LISTED = "tenant = ? AND customer_id = ? AND kind = ? AND status = 'issued'"
+_GET_DOCUMENT = (
+    f"SELECT {_sql.DOCUMENT} FROM documents WHERE tenant = ? AND id = ? AND customer_id = ?"
+)
+_PAGE = f"SELECT {_sql.DOCUMENT} FROM documents WHERE {_LISTED}"
+# The ids lead: it is by them that few documents are found among many.
+_PAGE_OF_IDS = (
+    f"SELECT {prefixed('documents', _sql.DOCUMENT)} FROM json_each(?) AS wanted "
+    f"CROSS JOIN documents ON documents.id = value WHERE {_LISTED}"
+)
+# LIKE would take % and _ for patterns, and fold the case of ASCII alone.
+_DOCUMENT_FITS = "(substr(number_key, 1, length(?)) = ? OR substr(reference_key, 1, length(?)) = ?)"
+# From each year straight to the one before it, whatever lies between.
+_LAST_DAY = (
+    "SELECT max(date) FROM documents "
+    "WHERE tenant = ?1 AND customer_id = ?2 AND kind = ?3 AND status = 'issued'"
+)
+_YEARS = f"""
+    WITH RECURSIVE days (day) AS (
+        SELECT ({_LAST_DAY})
+        UNION ALL
+        SELECT ({_LAST_DAY} AND date < substr(day, 1, 4)) FROM days WHERE day IS NOT NULL
+    )
+    SELECT substr(day, 1, 4) FROM days WHERE day IS NOT NULL
+"""
+_SAVE_DOCUMENT = (
+    f"INSERT INTO documents (tenant, {_DOCUMENT_KEYS}) VALUES (?, {marks(_DOCUMENT_KEYS)}) "
+    f"ON CONFLICT (tenant, id) DO UPDATE SET {assignments(_DOCUMENT_KEYS)}"
+)
+_DELETE_DOCUMENT = "DELETE FROM documents WHERE tenant = ? AND id = ?"

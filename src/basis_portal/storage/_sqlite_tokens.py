@@ -1,0 +1,241 @@
+"""Portal tokens in SQLite. What each method promises stands in `basis_portal.repositories`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from ..domain.checks import check_id, check_member
+from ..domain.portal_token import (
+    EndedAs,
+    PortalToken,
+    TokenStatus,
+    check_reason,
+    check_staff,
+    short_id,
+)
+from ..errors import ActiveTokenExists, StorageError
+from ..repositories import TokenRepository
+from . import _sql
+from ._sql import id_list, marks, micros_of, to_instant, wanted
+from ._sqlite_connection import Database
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+Span = tuple[str | None, int, int]
+"""How tokens ended, and in which microseconds (the last not included) they expire."""
+
+
+class SQLiteTokens(TokenRepository):
+    """`TokenRepository`. A unique index holds that a customer has one current token at most.
+
+    Which token of a customer was added last is kept in the rows, since lists show that one
+    alone and a million customers are not gone through to find a page of it.
+    """
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    def add(self, tokens: Sequence[PortalToken]) -> None:
+        last = {check_member("token", one, PortalToken).customer_id: one.id for one in tokens}
+        rows = [
+            (self._tenant, *_sql.token_row(token), last[token.customer_id] == token.id)
+            for token in tokens
+        ]
+        try:
+            with self._database.writing():
+                self._database.run(_NO_LONGER_LATEST, (id_list(last), self._tenant))
+                self._database.run_many(_ADD, rows)
+        except StorageError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                self._refuse(tokens, error.__cause__)
+            raise
+
+    def get(self, token_id: str) -> PortalToken | None:
+        return self._database.one(_sql.to_token, _GET, (self._tenant, wanted(token_id)))
+
+    def latest(self, customer_ids: Collection[str]) -> Mapping[str, PortalToken]:
+        return self._by_customer(_LATEST, customer_ids)
+
+    def end(
+        self,
+        token_ids: Collection[str],
+        *,
+        at: dt.datetime,
+        by: str,
+        how: EndedAs,
+        reason: str | None = None,
+    ) -> Sequence[PortalToken]:
+        change = (
+            micros_of("at", at),
+            check_staff("by", by),
+            check_member("how", how, EndedAs).value,
+            None if reason is None else check_reason("reason", reason),
+        )
+        with self._database.writing():
+            found = self._database.rows(_CURRENT_OF_IDS, (id_list(token_ids), self._tenant))
+            ids = id_list(row[0] for row in found)
+            self._database.run(_END, (*change, ids, self._tenant))
+            return self._database.each(_sql.to_token, _GET_MANY, (ids, self._tenant))
+
+    def page(
+        self,
+        *,
+        status: TokenStatus | None = None,
+        now: dt.datetime,
+        expires_before: dt.datetime | None = None,
+        key_fingerprint: str | None = None,
+        after: tuple[dt.datetime, str] | None = None,
+        limit: int = 50,
+    ) -> Sequence[PortalToken]:
+        if status is not None:
+            check_member("status", status, TokenStatus)
+        spans = _spans(status, micros_of("now", now), expires_before)
+        seen = (_LEAST, "") if after is None else (micros_of("after", after[0]), after[1])
+        with self._database.snapshot():
+            found = [one for span in spans for one in self._of(span, key_fingerprint, seen, limit)]
+        return sorted(found, key=lambda token: (token.expires_at, token.id))[:limit]
+
+    def count(self, status: TokenStatus, *, now: dt.datetime) -> int:
+        check_member("status", status, TokenStatus)
+        ((ended_as, first, end),) = _spans(status, micros_of("now", now), None)
+        return int(self._database.rows(_COUNT, (self._tenant, ended_as, first, end))[0][0])
+
+    def current_page(self, *, after: str | None = None, limit: int = 1000) -> Sequence[PortalToken]:
+        return self._database.each(_sql.to_token, _CURRENT_PAGE, (self._tenant, after or "", limit))
+
+    def history(self, customer_id: str) -> Sequence[PortalToken]:
+        return self._database.each(_sql.to_token, _HISTORY, (self._tenant, wanted(customer_id)))
+
+    def mark_opened(self, token_id: str, at: dt.datetime, *, unless_within: dt.timedelta) -> bool:
+        instant, span = micros_of("at", at), _sql.length_of(unless_within)
+        with self._database.writing():
+            values = (instant, self._tenant, wanted(token_id), instant, span)
+            return self._database.run(_MARK_OPENED, values) == 1
+
+    def last_opened(self, token_ids: Collection[str]) -> Mapping[str, dt.datetime]:
+        found = self._database.each(_opened, _LAST_OPENED, (id_list(token_ids), self._tenant))
+        return dict(found)
+
+    def rename_customer(self, customer_id: str, new_id: str) -> int:
+        check_id("new_id", new_id)
+        try:
+            with self._database.writing():
+                renamed = self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
+                self._database.run(_FIND_LATEST, (self._tenant, new_id))
+                return renamed
+        except StorageError as error:
+            if isinstance(error.__cause__, sqlite3.IntegrityError):
+                current = self._by_customer(_CURRENT, [new_id])
+                raise _taken(new_id, current.get(new_id)) from error.__cause__
+            raise
+
+    def _of(
+        self, span: Span, key_fingerprint: str | None, seen: tuple[int, str], limit: int
+    ) -> list[PortalToken]:
+        """The first tokens past ``seen`` that ended so, expire then and have this key."""
+        ended_as, first, end = span
+        values = (self._tenant, ended_as, *max(seen, (first, "")), end)
+        if key_fingerprint is None:
+            return self._database.each(_sql.to_token, _PAGE, (*values, limit))
+        values = (*values, wanted(key_fingerprint))
+        return self._database.each(_sql.to_token, _PAGE_OF_KEY, (*values, limit))
+
+    def _by_customer(self, sql: str, customer_ids: Iterable[str]) -> dict[str, PortalToken]:
+        values = (id_list(customer_ids), self._tenant)
+        return {one.customer_id: one for one in self._database.each(_sql.to_token, sql, values)}
+
+    def _refuse(self, tokens: Sequence[PortalToken], cause: sqlite3.IntegrityError) -> None:
+        """Say which of ``tokens`` a unique index refused, as going through them one by one."""
+        values = (id_list(token.id for token in tokens), self._tenant)
+        ids = {token.id for token in self._database.each(_sql.to_token, _GET_MANY, values)}
+        current = self._by_customer(_CURRENT, [token.customer_id for token in tokens])
+        for token in tokens:
+            if token.id in ids:
+                raise StorageError(f"the id of token {short_id(token.id)}... is taken") from cause
+            ids.add(token.id)
+            if token.is_current:
+                if token.customer_id in current:
+                    raise _taken(token.customer_id, current[token.customer_id]) from cause
+                current[token.customer_id] = token
+
+
+def _taken(customer_id: str, token: PortalToken | None) -> ActiveTokenExists:
+    return ActiveTokenExists(f"customer {customer_id!r} has a current token already", token=token)
+
+
+def _opened(token_id: str, opened_at: int) -> tuple[str, dt.datetime]:
+    return token_id, to_instant(opened_at)
+
+
+def _spans(
+    status: TokenStatus | None, now: int, expires_before: dt.datetime | None
+) -> Sequence[Span]:
+    """Where the tokens of a status are: each span is one range of an index."""
+    active = (None, now + 1, _MOST)
+    if expires_before is not None:
+        wanted_at_all = status in (None, TokenStatus.ACTIVE)
+        return [(None, now + 1, micros_of("expires_before", expires_before))] * wanted_at_all
+    of_status: dict[TokenStatus | None, Sequence[Span]] = {
+        TokenStatus.ACTIVE: [active],
+        TokenStatus.EXPIRED: [(None, _LEAST, now + 1)],
+        TokenStatus.REVOKED: [(EndedAs.REVOKED.value, _LEAST, _MOST)],
+        TokenStatus.REPLACED: [(EndedAs.REPLACED.value, _LEAST, _MOST)],
+    }
+    ended = [*of_status[TokenStatus.REVOKED], *of_status[TokenStatus.REPLACED]]
+    of_status[None] = [(None, _LEAST, _MOST), *ended]
+    return of_status[status]
+
+
+# --- statements ---------------------------------------------------------------------------
+
+_COLUMNS = _sql.prefixed("tokens", _sql.TOKEN)
+_OF_IDS = "FROM json_each(?) AS wanted CROSS JOIN tokens ON tenant = ? AND tokens.id = value"
+_OF_CUSTOMERS = (
+    "FROM json_each(?) AS wanted CROSS JOIN tokens ON tenant = ? AND customer_id = value"
+)
+
+_ADD = f"INSERT INTO tokens (tenant, {_sql.TOKEN}, is_latest) VALUES (?, {marks(_sql.TOKEN)}, ?)"
+_NO_LONGER_LATEST = (
+    "UPDATE tokens SET is_latest = 0 WHERE added IN "
+    f"(SELECT added {_OF_CUSTOMERS} WHERE is_latest = 1)"
+)
+_GET = f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND id = ?"
+_GET_MANY = f"SELECT {_COLUMNS} {_OF_IDS} ORDER BY tokens.id"
+_LATEST = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} WHERE is_latest = 1"
+_CURRENT = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} WHERE ended_at IS NULL"
+_CURRENT_OF_IDS = f"SELECT tokens.id {_OF_IDS} WHERE ended_at IS NULL"
+_END = (
+    "UPDATE tokens SET ended_at = ?, ended_by = ?, ended_as = ?, reason = ? "
+    f"WHERE added IN (SELECT added {_OF_IDS})"
+)
+_RANGE = (
+    "WHERE tenant = ? AND is_latest = 1 AND ended_as IS ? AND (expires_at, id) > (?, ?) "
+    "AND expires_at < ?"
+)
+_PAGE = f"SELECT {_sql.TOKEN} FROM tokens {_RANGE} ORDER BY expires_at, id LIMIT ?"
+_PAGE_OF_KEY = (
+    f"SELECT {_sql.TOKEN} FROM tokens {_RANGE} AND key_fingerprint = ? "
+    "ORDER BY expires_at, id LIMIT ?"
+)
+_COUNT = (
+    "SELECT count(*) FROM tokens WHERE tenant = ? AND is_latest = 1 AND ended_as IS ? "
+    "AND expires_at >= ? AND expires_at < ?"
+)
+_CURRENT_PAGE = (
+    f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND customer_id > ? "
+    "AND ended_at IS NULL ORDER BY customer_id LIMIT ?"
+)
+_HISTORY = f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND customer_id = ? ORDER BY added"
+_MARK_OPENED = (
+    "UPDATE tokens SET opened_at = ? WHERE tenant = ? AND id = ? "
+    "AND (opened_at IS NULL OR abs(opened_at - ?) >= ?)"
+)
+_LAST_OPENED = f"SELECT tokens.id, opened_at {_OF_IDS} WHERE opened_at IS NOT NULL"
+_RENAME = "UPDATE tokens SET customer_id = ?, reason = NULL WHERE tenant = ? AND customer_id = ?"
+_FIND_LATEST = (
+    "UPDATE tokens SET is_latest = (added = (SELECT max(added) FROM tokens "
+    "WHERE tenant = ?1 AND customer_id = ?2)) WHERE tenant = ?1 AND customer_id = ?2"
+)

@@ -1,0 +1,1 @@
+"""The conformance kits in parts, one for each thing a storage keeps."""

@@ -1,0 +1,202 @@
+"""The words for a document's state, all of them, and what a document page shows."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from basis_portal import (
+    AppliedItem,
+    AppliedPart,
+    Document,
+    DocumentDetail,
+    DocumentKind,
+    DocumentView,
+    EntryKind,
+    Tone,
+    document_state,
+)
+from basis_portal.testing.builders import (
+    a_credit_note,
+    a_payment,
+    an_entry,
+    an_invoice,
+    an_order,
+)
+from basis_portal.testing.strategies import amounts, dates, documents, optional
+
+TODAY = dt.date(2025, 3, 31)
+PAYMENT, CREDIT_NOTE, WRITE_OFF = EntryKind.PAYMENT, EntryKind.CREDIT_NOTE, EntryKind.WRITE_OFF
+CREDITS = [kind for kind in EntryKind if not kind.is_debit]
+NOTHING: frozenset[EntryKind] = frozenset()
+
+
+def _day(days: int) -> dt.date:
+    return TODAY + dt.timedelta(days=days)
+
+
+def _view(document: Document, open_amount: str | None, *kinds: EntryKind, **more: Any) -> Any:
+    return DocumentView.of(
+        document,
+        open_amount=None if open_amount is None else Decimal(open_amount),
+        settled_by=kinds,
+        **{"open_due_date": None, "as_of": TODAY, **more},
+    )
+
+
+def _views() -> st.SearchStrategy[DocumentView]:
+    return st.builds(
+        DocumentView.of,
+        documents(),
+        open_amount=optional(amounts()),
+        settled_by=st.sets(st.sampled_from(CREDITS)),
+        open_due_date=optional(dates()),
+        as_of=dates(),
+    )
+
+
+@given(_views())
+def test_a_view_is_the_host_s_document(view: DocumentView) -> None:
+    """Each field of the host's document is in the view as the host gave it."""
+    names = [field.name for field in attrs.fields(Document)]
+    document = Document(**{name: getattr(view, name) for name in names})
+    again = DocumentView.of(
+        document,
+        open_amount=view.open_amount,
+        settled_by=view.settled_by,
+        open_due_date=view.open_due_date,
+        as_of=view.as_of,
+    )
+    assert again == view
+
+
+@given(_views())
+def test_a_state_keeps_its_promises(view: DocumentView) -> None:
+    """Only an open invoice is due or overdue; overdue is told by a due date in the past alone."""
+    state = document_state(view)
+    assert view.state == state
+    assert str(state) == state.words
+    open_invoice = view.kind is DocumentKind.SALES_INVOICE and bool(view.open_amount)
+    due = view.open_due_date or view.due_date
+    late = open_invoice and due is not None and due < view.as_of
+    assert (state.tone is Tone.OVERDUE) is late is state.words.endswith("overdue")
+    assert state.part_paid is (open_invoice and bool(view.settled_by))
+    assert bool(state.words) is (view.kind is not DocumentKind.SALES_ORDER)
+    if "ue" in state.words:
+        assert open_invoice
+
+
+@pytest.mark.parametrize(
+    ("due", "words", "tone"),
+    [
+        (400, "Due in 400 days", Tone.OPEN),
+        (5, "Due in 5 days", Tone.OPEN),
+        (2, "Due in 2 days", Tone.OPEN),
+        (1, "Due tomorrow", Tone.OPEN),
+        (0, "Due today", Tone.OPEN),
+        (-1, "1 day overdue", Tone.OVERDUE),
+        (-2, "2 days overdue", Tone.OVERDUE),
+        (-12, "12 days overdue", Tone.OVERDUE),
+    ],
+)
+@pytest.mark.parametrize("kinds", [(), (PAYMENT,), (CREDIT_NOTE,)])
+def test_the_words_for_an_open_invoice(
+    due: int, words: str, tone: Tone, kinds: tuple[EntryKind, ...]
+) -> None:
+    """The words say how far the due date is; part paid is told beside them, never instead."""
+    state = document_state(_view(an_invoice(due_date=_day(due)), "50", *kinds))
+    assert (state.words, state.tone, state.part_paid) == (words, tone, bool(kinds))
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (-3, "Open, 0 days since invoice date"),
+        (0, "Open, 0 days since invoice date"),
+        (1, "Open, 1 day since invoice date"),
+        (40, "Open, 40 days since invoice date"),
+    ],
+)
+def test_an_invoice_without_a_due_date_is_never_overdue(age: int, words: str) -> None:
+    """It is open since its date, however long that is."""
+    state = document_state(_view(an_invoice(due_date=None, date=_day(-age)), "50", PAYMENT))
+    assert (state.words, state.tone, state.part_paid) == (words, Tone.OPEN, True)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        ((PAYMENT,), "Paid"),
+        ((CREDIT_NOTE,), "Settled"),
+        ((PAYMENT, CREDIT_NOTE), "Settled"),
+        ((PAYMENT, WRITE_OFF), "Settled"),
+        ((EntryKind.CREDIT_ADJUSTMENT,), "Settled"),
+        ((), "Settled"),
+    ],
+)
+@pytest.mark.parametrize("due", [-12, 5])
+def test_the_words_for_a_settled_invoice(
+    kinds: tuple[EntryKind, ...], words: str, due: int
+) -> None:
+    """Paid is what payments alone settled, and nothing settled is late."""
+    state = document_state(_view(an_invoice(due_date=_day(due)), "0.00", *kinds))
+    assert (state.words, state.tone, state.part_paid) == (words, Tone.DONE, False)
+
+
+@pytest.mark.parametrize(
+    ("left", "words", "tone"),
+    [
+        ("120", "EUR 120.00 left to use", Tone.OPEN),
+        ("1200.5", "EUR 1,200.50 left to use", Tone.OPEN),
+        ("0.0045", "EUR 0.0045 left to use", Tone.OPEN),
+        ("0", "Used in full", Tone.DONE),
+    ],
+)
+def test_a_credit_note_is_never_due(left: str, words: str, tone: Tone) -> None:
+    """A credit note says what is left of it, whatever due date the host gave it."""
+    note = a_credit_note(due_date=_day(-12))
+    state = document_state(_view(note, left, EntryKind.INVOICE, open_due_date=_day(-12)))
+    assert (state.words, state.tone, state.part_paid) == (words, tone, False)
+
+
+def test_an_order_has_no_state_of_ours() -> None:
+    """A sales order has no words, with and without entries."""
+    for open_amount in (None, "0", "50"):
+        state = document_state(_view(an_order(due_date=_day(-12)), open_amount, PAYMENT))
+        assert (state.words, state.tone, state.part_paid) == ("", Tone.NONE, False)
+
+
+@pytest.mark.parametrize("document", [an_invoice(due_date=_day(-12)), a_credit_note()])
+def test_a_document_without_entries_is_not_on_the_account(document: Document) -> None:
+    """Where the ledger has no entry of it by that day, nothing is said to be due."""
+    state = document_state(_view(document, None))
+    assert (state.words, state.tone) == ("Not yet on the account", Tone.NONE)
+
+
+def test_instalments_are_due_by_what_is_open() -> None:
+    """With the first instalment paid, the second one's date counts, not the document's."""
+    invoice = an_invoice(due_date=_day(-30))
+    state = document_state(_view(invoice, "50", PAYMENT, open_due_date=_day(5)))
+    assert (state.words, state.part_paid) == ("Due in 5 days", True)
+    late = document_state(_view(an_invoice(due_date=_day(30)), "50", open_due_date=_day(-1)))
+    assert (late.words, late.tone) == ("1 day overdue", Tone.OVERDUE)
+
+
+def test_a_part_is_seen_from_either_side() -> None:
+    """On an invoice the payment is shown, on the payment's document the invoice."""
+    invoice = an_entry("I", document_id="D-I", number="INV-1", reference="PO-77")
+    payment = a_payment("P", document_id="D-P", number="REM-1", date=dt.date(2025, 1, 25))
+    part = AppliedPart(invoice, payment, Decimal(40), dt.date(2025, 1, 26))
+    counted = dt.date(2025, 1, 26)
+    seen = AppliedItem.of(part, debit_side=True)
+    assert seen == AppliedItem(payment.date, PAYMENT, "REM-1", None, Decimal(40), "D-P", counted)
+    seen = AppliedItem.of(part, debit_side=False)
+    assert seen == AppliedItem(
+        invoice.date, EntryKind.INVOICE, "INV-1", "PO-77", Decimal(40), "D-I", counted
+    )
+    detail = DocumentDetail(_view(an_invoice(), "79", PAYMENT), (seen,))
+    assert detail.document.settled_by == {PAYMENT}
