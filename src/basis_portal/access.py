@@ -250,7 +250,8 @@ class PortalAccess:
         admitted = self._enter(Section.STATEMENT)
         check_currency("currency", currency)
         check_limit(limit)
-        last, key = self._last_day(start, end, admitted), _entry_key(after)
+        last = self._last_day(start, end, admitted)
+        key = _entry_key(after, start or dt.date.min, last)
         with self._context.storage.snapshot():
             account = Account(self._context, self._customer.id, last)
             page = account.page(currency, start, key, limit + 1)
@@ -410,14 +411,18 @@ def _open_documents(account: Account, kind: DocumentKind) -> frozenset[str]:
     return frozenset(e.document_id for e in entries if e.document_id and e.is_debit is debit_side)
 
 
-def _entry_key(cursor: str | None) -> EntryKey | None:
+def _entry_key(cursor: str | None, start: dt.date, end: dt.date) -> EntryKey | None:
     key = read_cursor(cursor, str, int, str)
     if key is None:
         return None
     try:
-        return dt.date.fromisoformat(str(key[0])), int(key[1]), str(key[2])
+        found = (dt.date.fromisoformat(str(key[0])), int(key[1]), str(key[2]))
     except ValueError:
-        raise InvalidValue.of("after", cursor, "must be the next= of an earlier page") from None
+        found = None
+    # From outside the period it would bring a wrong balance forward.
+    if found is None or not start <= found[0] <= end:
+        raise InvalidValue.of("after", cursor, "must be the next= of an earlier page of the period")
+    return found
 
 
 def _search(search: str | None) -> str | None:

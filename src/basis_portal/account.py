@@ -79,7 +79,7 @@ class Account:
             e for e in found if isinstance(e, LedgerEntry) and e.customer_id == self._customer_id
         ]
         if len(own) < len(found):
-            log.error("the ledger repository returned entries of another customer; dropped")
+            log().error("the ledger repository returned entries of another customer; dropped")
         return sorted(own, key=lambda entry: entry.key)
 
     def _is_fifo(self) -> bool:
@@ -138,7 +138,7 @@ class Account:
             if isinstance(item, OpenItem) and item.entry.customer_id == self._customer_id
         ]
         if len(own) < len(found):
-            log.error("the ledger repository returned open items of another customer; dropped")
+            log().error("the ledger repository returned open items of another customer; dropped")
         return own
 
     def entries_of(self, document_ids: Collection[str]) -> list[LedgerEntry]:
@@ -300,7 +300,7 @@ class Account:
         )
 
 
-@attrs.define(frozen=True)
+@attrs.define(frozen=True, slots=False, eq=False, repr=False)
 class Settlement:
     """What the ledger says of one document as of a day.
 

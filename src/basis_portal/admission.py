@@ -26,7 +26,7 @@ _CAUSE_OF = {
 }
 
 
-@attrs.define(frozen=True)
+@attrs.define(frozen=True, slots=False, eq=False, repr=False)
 class Admitted:
     """A customer who may enter now.
 
@@ -57,7 +57,7 @@ def open_link(context: Context, text: object, *, record: bool) -> Admitted:
     token_id = context.links.read(text)
     if token_id is None:
         _require_switch(context.storage.settings.get())
-        log.info("access denied: %s", Cause.UNREADABLE)
+        log().info("access denied: %s", Cause.UNREADABLE)
         raise AccessDenied
     admitted = admit(context, token_id, record=record)
     if record:
@@ -73,11 +73,11 @@ def admit(context: Context, token_id: str, *, record: bool) -> Admitted:
     try:
         now = context.now()
     except InvalidValue:
-        log.exception("access denied: the clock failed")
+        log().exception("access denied: the clock failed")
         raise AccessDenied from None
     judged = _judge(context, found, now)
     if isinstance(judged, Cause):
-        log.info("access denied: %s, token %s", judged, short_id(token_id))
+        log().info("access denied: %s, token %s", judged, short_id(token_id))
         if record:
             _note_refused(context, token_id, found.token, judged, now)
         raise AccessDenied
@@ -114,7 +114,7 @@ def _judge(context: Context, found: Opening, now: dt.datetime) -> Customer | Cau
     except StorageError:
         raise
     except Exception:
-        log.exception("a check failed for token %s", short_id(token.id))
+        log().exception("a check failed for token %s", short_id(token.id))
         return Cause.FAULT
 
 
@@ -122,7 +122,7 @@ def _judge_customer(token: PortalToken, customer: Customer | None) -> Customer |
     if customer is None:
         return Cause.CUSTOMER_UNKNOWN
     if not isinstance(customer, Customer) or customer.id != token.customer_id:
-        log.error("the customer repository answered for another customer than asked for")
+        log().error("the customer repository answered for another customer than asked for")
         return Cause.FAULT
     return Cause.CUSTOMER_BLOCKED if customer.blocked else customer
 
@@ -177,4 +177,6 @@ def _write_trail(
     try:
         context.storage.transact(work, lock=[token.customer_id] if token else [])
     except Exception:
-        log.warning("the audit trail could not be written; the visitor is answered", exc_info=True)
+        log().warning(
+            "the audit trail could not be written; the visitor is answered", exc_info=True
+        )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -33,7 +32,8 @@ from .repositories import (
     SupportsYears,
 )
 
-log: logging.Logger = logging.getLogger("basis_portal")
+if TYPE_CHECKING:
+    from logging import Logger
 
 HOUR = dt.timedelta(hours=1)
 _CAPABILITIES = (
@@ -46,7 +46,7 @@ _CAPABILITIES = (
 )
 
 
-@attrs.define(frozen=True)
+@attrs.define(frozen=True, slots=False, eq=False)
 class Context:
     """What all use cases of one portal share. Its ``repr`` tells no key."""
 
@@ -95,7 +95,7 @@ class Context:
         try:
             return gate_open(_value_of(self.edition), _value_of(self.feature_enabled))
         except Exception:
-            log.exception("the feature gate failed and counts as closed")
+            log().exception("the feature gate failed and counts as closed")
             return False
 
     def require_management(self) -> None:
@@ -133,6 +133,14 @@ class Context:
         return f"{self.base_url}/{self.links.sign(token_id)}"
 
 
+@cache
+def log() -> Logger:
+    """Where we log; `logging` is imported when there is something to say."""
+    import logging
+
+    return logging.getLogger("basis_portal")
+
+
 def staff_name(by: str | None) -> str:
     """Who acts: ``by``, or "system" where nobody is named."""
     return SYSTEM if by is None else check_staff("by", by)
@@ -147,6 +155,8 @@ def check_base_url(base_url: object) -> str:
     rule = "must be an https address without query, such as 'https://erp.example.com/portal'"
     text = base_url if isinstance(base_url, str) else ""
     try:
+        from urllib.parse import urlsplit
+
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Sequence
 
 from itsdangerous import Signer
@@ -26,6 +25,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def new_token_id() -> str:
     """128 random bits in base64url: 22 characters."""
+    import secrets  # brings random and more: only where it is used
+
     return secrets.token_urlsafe(16)
 
 

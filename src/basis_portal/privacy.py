@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from .context import Context, staff_name
@@ -60,6 +59,8 @@ class Privacy:
         """
         check_id("customer_id", customer_id)
         who, now = staff_name(by), self._context.now()
+        import secrets  # brings random and hashlib: only where it is used
+
         pseudonym = f"erased-{secrets.token_hex(16)}"
 
         def work(unit: UnitOfWork) -> None:

@@ -401,7 +401,7 @@ class AuditRepository(Protocol):
         ...
 
 
-@attrs.define(frozen=True, slots=False)
+@attrs.define(frozen=True, slots=False, eq=False, repr=False)
 class Opening:
     """What one read finds when a link is opened.
 

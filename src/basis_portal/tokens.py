@@ -412,7 +412,7 @@ class TokenService:
         return _in_order(batch, done, customers)
 
 
-@attrs.define(frozen=True)
+@attrs.define(frozen=True, slots=False, eq=False, repr=False)
 class _Issuing:
     """One act of issuing: when, by whom, for how long."""
 

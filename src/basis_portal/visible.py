@@ -28,7 +28,7 @@ from .repositories import DocumentKey, SupportsYears
 _PAGES_TRIED = 10  # where a host's policy hides most documents, a page may come up short
 
 
-@attrs.define(frozen=True)
+@attrs.define(frozen=True, slots=False, eq=False, repr=False)
 class Wanted:
     """What is asked of the document repository."""
 
@@ -81,7 +81,7 @@ class Visible:
         try:
             return question(self._policy) is True
         except Exception:
-            log.exception("the visibility policy failed; what it was asked for is hidden")
+            log().exception("the visibility policy failed; what it was asked for is hidden")
             return False
 
     # --- documents
@@ -95,7 +95,7 @@ class Visible:
         if document is None:
             raise DocumentNotFound
         if not self._is_own(document) or document.id != document_id:
-            log.error("the document repository returned a document not asked for; dropped")
+            log().error("the document repository returned a document not asked for; dropped")
             raise DocumentNotFound
         if not self._shows_document(document):
             raise DocumentNotFound
@@ -135,7 +135,7 @@ class Visible:
             )
             kept = [one for one in found if self._is_asked_for(one, wanted)]
             if len(kept) < len(found):
-                log.error("the document repository returned documents not asked for; dropped")
+                log().error("the document repository returned documents not asked for; dropped")
             last = next((_key(one) for one in reversed(found) if isinstance(one, Document)), None)
             more = len(found) >= limit and last is not None and _follows(last, wanted.after)
             yield kept, more

@@ -22,10 +22,11 @@ T = TypeVar("T")
 ID_LIMIT = 255
 TEXT_LIMIT = 1000
 
+# Patterns are compiled when first used: the package is light to import.
 # NUL cannot be held by PostgreSQL, lone surrogates by nothing that speaks UTF-8.
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_CONTROL_BUT_LINE_BREAKS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNSTORABLE = "[\x00\ud800-\udfff]"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+_CONTROL_BUT_LINE_BREAKS = "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 _CURRENCY = re.compile("[A-Z]{3}")
 
 
@@ -35,22 +36,27 @@ def check_text(
     *,
     limit: int = TEXT_LIMIT,
     least: int = 1,
-    refused: re.Pattern[str] = UNSTORABLE,
+    refused: str = _UNSTORABLE,
 ) -> str:
-    """Return ``value`` if it is text of such a length, free of ``refused`` characters."""
+    """Return ``value`` if it is text of such a length, free of the characters ``refused``."""
     if not isinstance(value, str):
         raise InvalidValue.of(field, value, "must be text")
     if not least <= len(value) <= limit:
         raise InvalidValue(
             f"{field} must have {least} to {limit} characters, not {len(value)}", field=field
         )
-    if found := refused.search(value):
+    if found := re.search(refused, value):
         raise InvalidValue(
             f"{field} contains a character that is not allowed: U+{ord(found.group()):04X} "
             f"(position {found.start() + 1})",
             field=field,
         )
     return value
+
+
+def is_storable(text: str) -> bool:
+    """False for text with NUL or a lone surrogate."""
+    return re.search(_UNSTORABLE, text) is None
 
 
 def check_id(field: str, value: object) -> str:

@@ -6,7 +6,6 @@ import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -86,6 +85,8 @@ def _check_https(field: str, value: object) -> None:
     """A link the customer is asked to pay at: https or nothing (``javascript:`` is a URL too)."""
     text = check_line(field, value, limit=URL_LIMIT)
     try:
+        from urllib.parse import urlsplit
+
         parts = urlsplit(text)
         good = parts.scheme == "https" and bool(parts.hostname)
     except ValueError:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import attrs
 
 from ..errors import InvalidValue
-from .checks import UNSTORABLE, check_instant, check_whole_number
+from .checks import check_instant, check_whole_number, is_storable
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -82,7 +82,7 @@ def _storable(part: str | int) -> bool:
     """False for what no storage can compare with: NUL, lone surrogates, beyond 64 bits."""
     if isinstance(part, int):
         return abs(part) < 2**63
-    return UNSTORABLE.search(part) is None
+    return is_storable(part)
 
 
 def instant_key(cursor: str | None) -> tuple[dt.datetime, str] | None:

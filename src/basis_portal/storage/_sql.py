@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from ..domain.audit import AuditEntry, AuditEvent, Cause
-from ..domain.checks import UNSTORABLE, check_instant, trusted
+from ..domain.checks import check_instant, is_storable, trusted
 from ..domain.config import PortalConfig, StoredSettings
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentLine, DocumentStatus
@@ -125,7 +125,7 @@ def from_halves(high: int, low: int) -> Decimal:
 
 def wanted(text: object) -> str | None:
     """Text to look for; what cannot be stored is NULL, which equals nothing."""
-    if isinstance(text, str) and not UNSTORABLE.search(text):
+    if isinstance(text, str) and is_storable(text):
         return text
     return None
 

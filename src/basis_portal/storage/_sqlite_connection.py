@@ -28,6 +28,15 @@ MOST_TIMEOUT = 3600.0
 
 # What SQLite says, what Python's binding says of values that SQLite cannot hold, and what
 # decoding says of rows that nobody of ours wrote.
+_PRAGMAS = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    # Issuing to very many customers writes all over the indexes of the tokens: with these it
+    # writes a page less often. They cost at most 8 MB per thread and 16 MB of log.
+    "PRAGMA cache_size = -8000",
+    "PRAGMA wal_autocheckpoint = 4000",
+)
+
 FAULTS = (sqlite3.Error, OSError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
@@ -244,8 +253,8 @@ class Database:
                 cached_statements=256,
             )
             try:
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA foreign_keys = ON")
+                for pragma in _PRAGMAS:
+                    connection.execute(pragma)
                 prepare(connection, self.path)
             except BaseException:
                 connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import product
 
 from ..domain.checks import check_id, check_member
 from ..domain.portal_token import (
@@ -94,14 +95,22 @@ class SQLiteTokens(TokenRepository):
             check_member("status", status, TokenStatus)
         spans = _spans(status, micros_of("now", now), expires_before)
         seen = (_LEAST, "") if after is None else (micros_of("after", after[0]), after[1])
+        found: list[PortalToken] = []
         with self._database.snapshot():
-            found = [one for span in spans for one in self._of(span, key_fingerprint, seen, limit)]
+            keys = self._keys() if key_fingerprint is None else [wanted(key_fingerprint)]
+            for key, (ended_as, first, end) in product(keys, spans):
+                values = (self._tenant, key, ended_as, *max(seen, (first, "")), end, limit)
+                found += self._database.each(_sql.to_token, _PAGE, values)
         return sorted(found, key=lambda token: (token.expires_at, token.id))[:limit]
 
     def count(self, status: TokenStatus, *, now: dt.datetime) -> int:
         check_member("status", status, TokenStatus)
-        ((ended_as, first, end),) = _spans(status, micros_of("now", now), None)
-        return int(self._database.rows(_COUNT, (self._tenant, ended_as, first, end))[0][0])
+        spans = _spans(status, micros_of("now", now), None)
+        with self._database.snapshot():
+            return sum(
+                self._database.rows(_COUNT, (self._tenant, key, *span))[0][0]
+                for key, span in product(self._keys(), spans)
+            )
 
     def current_page(self, *, after: str | None = None, limit: int = 1000) -> Sequence[PortalToken]:
         return self._database.each(_sql.to_token, _CURRENT_PAGE, (self._tenant, after or "", limit))
@@ -132,16 +141,9 @@ class SQLiteTokens(TokenRepository):
                 raise _taken(new_id, current.get(new_id)) from error.__cause__
             raise
 
-    def _of(
-        self, span: Span, key_fingerprint: str | None, seen: tuple[int, str], limit: int
-    ) -> list[PortalToken]:
-        """The first tokens past ``seen`` that ended so, expire then and have this key."""
-        ended_as, first, end = span
-        values = (self._tenant, ended_as, *max(seen, (first, "")), end)
-        if key_fingerprint is None:
-            return self._database.each(_sql.to_token, _PAGE, (*values, limit))
-        values = (*values, wanted(key_fingerprint))
-        return self._database.each(_sql.to_token, _PAGE_OF_KEY, (*values, limit))
+    def _keys(self) -> list[str]:
+        """The fingerprints of all keys that any customer's latest token was issued under."""
+        return self._database.each(str, _KEYS, (self._tenant,))
 
     def _by_customer(self, sql: str, customer_ids: Iterable[str]) -> dict[str, PortalToken]:
         values = (id_list(customer_ids), self._tenant)
@@ -211,19 +213,22 @@ _END = (
     "UPDATE tokens SET ended_at = ?, ended_by = ?, ended_as = ?, reason = ? "
     f"WHERE added IN (SELECT added {_OF_IDS})"
 )
-_RANGE = (
-    "WHERE tenant = ? AND is_latest = 1 AND ended_as IS ? AND (expires_at, id) > (?, ?) "
-    "AND expires_at < ?"
+_SPAN = "tenant = ? AND is_latest = 1 AND key_fingerprint = ? AND ended_as IS ?"
+_PAGE = (
+    f"SELECT {_sql.TOKEN} FROM tokens WHERE {_SPAN} AND (expires_at, id) > (?, ?) "
+    "AND expires_at < ? ORDER BY expires_at, id LIMIT ?"
 )
-_PAGE = f"SELECT {_sql.TOKEN} FROM tokens {_RANGE} ORDER BY expires_at, id LIMIT ?"
-_PAGE_OF_KEY = (
-    f"SELECT {_sql.TOKEN} FROM tokens {_RANGE} AND key_fingerprint = ? "
-    "ORDER BY expires_at, id LIMIT ?"
-)
-_COUNT = (
-    "SELECT count(*) FROM tokens WHERE tenant = ? AND is_latest = 1 AND ended_as IS ? "
-    "AND expires_at >= ? AND expires_at < ?"
-)
+_COUNT = f"SELECT count(*) FROM tokens WHERE {_SPAN} AND expires_at >= ? AND expires_at < ?"
+_LEAST_KEY = "SELECT min(key_fingerprint) FROM tokens WHERE tenant = ?1 AND is_latest = 1"
+_KEYS = f"""
+    WITH RECURSIVE keys (fingerprint) AS (
+        SELECT ({_LEAST_KEY})
+        UNION ALL
+        SELECT ({_LEAST_KEY} AND key_fingerprint > fingerprint)
+        FROM keys WHERE fingerprint IS NOT NULL
+    )
+    SELECT fingerprint FROM keys WHERE fingerprint IS NOT NULL
+"""
 _CURRENT_PAGE = (
     f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND customer_id > ? "
     "AND ended_at IS NULL ORDER BY customer_id LIMIT ?"
