@@ -37,6 +37,7 @@ from .domain.views import (
     DocumentView,
     Tone,
     document_state,
+    open_item_state,
 )
 from .domain.visibility import DocumentVisibility, Section
 from .errors import (
@@ -142,6 +143,7 @@ __all__ = [
     "format_amount",
     "key_fingerprint",
     "named_period",
+    "open_item_state",
     "system_clock",
     "to_jsonable",
 ]

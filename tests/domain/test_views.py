@@ -17,8 +17,11 @@ from basis_portal import (
     DocumentKind,
     DocumentView,
     EntryKind,
+    LedgerEntry,
+    OpenItem,
     Tone,
     document_state,
+    open_item_state,
 )
 from basis_portal.testing.builders import (
     a_credit_note,
@@ -200,3 +203,21 @@ def test_a_part_is_seen_from_either_side() -> None:
     )
     detail = DocumentDetail(_view(an_invoice(), "79", PAYMENT), (seen,))
     assert detail.document.settled_by == {PAYMENT}
+
+
+@pytest.mark.parametrize(
+    ("kind", "due", "open_amount", "words", "part_paid"),
+    [
+        (EntryKind.INVOICE, dt.date(2026, 4, 19), "100", "Due in 5 days", False),
+        (EntryKind.INVOICE, dt.date(2026, 4, 13), "40", "1 day overdue", True),
+        (EntryKind.DEBIT_ADJUSTMENT, None, "100", "Open, 13 days since invoice date", False),
+        (EntryKind.CREDIT_NOTE, dt.date(2026, 4, 1), "30", "EUR 30.00 left to use", False),
+    ],
+)
+def test_an_open_item_is_worded_as_its_document(
+    kind: EntryKind, due: dt.date | None, open_amount: str, words: str, part_paid: bool
+) -> None:
+    """An open item has the words that a document with its dates would have."""
+    entry = LedgerEntry("E", "C", "EUR", dt.date(2026, 4, 1), kind, Decimal(100), due_date=due)
+    state = open_item_state(OpenItem(entry, Decimal(open_amount)), dt.date(2026, 4, 14))
+    assert (state.words, state.part_paid) == (words, part_paid)

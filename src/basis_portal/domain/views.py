@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import attrs
 
-from .allocation import AppliedPart
+from .allocation import AppliedPart, OpenItem
 from .checks import trusted
 from .documents import Document, DocumentKind
 from .ledger import EntryKind
@@ -155,7 +155,18 @@ def document_state(document: DocumentView) -> DocumentState:
     if not document.open_amount:
         only_paid = document.settled_by == {EntryKind.PAYMENT}
         return DocumentState("Paid" if only_paid else "Settled", Tone.DONE)
-    return _open_invoice_state(document, part_paid=bool(document.settled_by))
+    due = document.open_due_date or document.due_date
+    return _open_state(due, document.date, document.as_of, part_paid=bool(document.settled_by))
+
+
+def open_item_state(item: OpenItem, as_of: dt.date) -> DocumentState:
+    """The words for an open item's state as of a day, the same as `document_state` gives."""
+    entry = item.entry
+    if not entry.is_debit:
+        words = f"{entry.currency} {format_amount(item.open_amount)} left to use"
+        return DocumentState(words, Tone.OPEN)
+    part_paid = item.open_amount < entry.amount
+    return _open_state(entry.due_date, entry.date, as_of, part_paid=part_paid)
 
 
 def _credit_note_state(document: DocumentView, left: Decimal) -> DocumentState:
@@ -164,12 +175,13 @@ def _credit_note_state(document: DocumentView, left: Decimal) -> DocumentState:
     return DocumentState(f"{document.currency} {format_amount(left)} left to use", Tone.OPEN)
 
 
-def _open_invoice_state(document: DocumentView, *, part_paid: bool) -> DocumentState:
-    due = document.open_due_date or document.due_date
+def _open_state(
+    due: dt.date | None, date: dt.date, as_of: dt.date, *, part_paid: bool
+) -> DocumentState:
     if due is None:
-        since = _days(max(0, (document.as_of - document.date).days))
+        since = _days(max(0, (as_of - date).days))
         return DocumentState(f"Open, {since} since invoice date", Tone.OPEN, part_paid)
-    days = (due - document.as_of).days
+    days = (due - as_of).days
     if days < 0:
         return DocumentState(f"{_days(-days)} overdue", Tone.OVERDUE, part_paid)
     words = {0: "Due today", 1: "Due tomorrow"}.get(days, f"Due in {days} days")
