@@ -1,8 +1,7 @@
-"""An SQLite file: a connection per thread, transactions, and what its errors mean.
+"""An SQLite file: reading, transactions, and what its errors mean.
 
-A connection serves one thread of one process: it is closed when the thread ends, and never
-used in a forked child. Writers take the lock of the file at once, since a transaction that
-reads first and wants to write later fails where another has written in between.
+Writers take the lock of the file at once, since a transaction that reads first and wants to
+write later fails where another has written in between.
 """
 
 from __future__ import annotations
@@ -11,23 +10,22 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import starmap
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
-from weakref import WeakValueDictionary
+from typing import Any, TypeVar
 
 from ..errors import InvalidValue, StorageError
 from ._sql import Row
 from ._sqlite_schema import check_floor, prepare
+from ._sqlite_session import File, Session, close_all, was_carried_over
 
 T = TypeVar("T")
 
 LEAST_TIMEOUT = 5.0
 MOST_TIMEOUT = 3600.0
+_PATIENCE = 20  # milliseconds
 
-# What SQLite says, what Python's binding says of values that SQLite cannot hold, and what
-# decoding says of rows that nobody of ours wrote.
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -37,33 +35,9 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 4000",
 )
 
+# What SQLite says, what Python's binding says of values that SQLite cannot hold, and what
+# decoding says of rows that nobody of ours wrote.
 FAULTS = (sqlite3.Error, OSError, ArithmeticError, LookupError, TypeError, ValueError)
-
-
-class _Session:
-    """The connection of one thread, and what it is in the middle of."""
-
-    # Connections of a parent process: SQLite forbids a child even to close them.
-    inherited: ClassVar[list[sqlite3.Connection]] = []
-
-    def __init__(self, connection: sqlite3.Connection, file: tuple[int, int]) -> None:
-        self.connection = connection
-        self.file = file
-        self.process = os.getpid()
-        self.depth = 0
-        self.reading = False
-        self.closed = False
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            if self.process == os.getpid():
-                self.connection.close()
-            else:
-                self.inherited.append(self.connection)
-
-    def __del__(self) -> None:
-        self.close()
 
 
 class Database:
@@ -77,7 +51,9 @@ class Database:
         self.path = _check_path(path)
         self._timeout = _check_timeout(timeout)
         self._local = threading.local()
-        self._sessions: WeakValueDictionary[int, _Session] = WeakValueDictionary()
+        self._process = os.getpid()
+        self._writer = threading.Lock()
+        self._known: File | None = None
         check_floor()
         self._open(make=True)
 
@@ -85,17 +61,21 @@ class Database:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows, fetched out: an open cursor would go on seeing what was before."""
-        try:
-            return self._session().connection.execute(sql, values).fetchall()
-        except FAULTS as error:
-            raise self._failed(error) from error
+        return self.each(_as_row, sql, values)
 
     def each(self, make: Callable[..., T], sql: str, values: Sequence[Any] = ()) -> list[T]:
-        """What ``make`` makes of the columns of each row."""
+        """What ``make`` makes of the columns of each row, fetched out as well."""
+        session = self._lock_session()
         try:
-            return list(starmap(make, self._session().connection.execute(sql, values)))
+            cursor = session.connection.execute(sql, values)
+            try:
+                return list(starmap(make, cursor))
+            finally:
+                cursor.close()
         except FAULTS as error:
             raise self._failed(error) from error
+        finally:
+            session.lock.release()
 
     def one(self, make: Callable[..., T], sql: str, values: Sequence[Any] = ()) -> T | None:
         """What ``make`` makes of the one row, or None where there is none."""
@@ -109,162 +89,206 @@ class Database:
         if session.depth:
             yield
             return
-        self._begin(session, "BEGIN", "SELECT count(*) FROM migrations")
+        session = self._begin(_hold_still)
         session.reading = True
         try:
             yield
         finally:
             session.reading = False
-            self._roll_back(session)
+            self._end(session)
 
     # --- writing
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """A transaction, or the part of one that is undone alone where it raises."""
-        session = self._session()
-        if session.depth:
-            with self._part(session):
+        if self._session().depth:
+            with self._part():
                 yield
             return
-        self._begin(session, "BEGIN IMMEDIATE")
-        try:
-            yield
-            self._check_whole(session)
-            self._execute(session, "COMMIT")
-        except BaseException:
-            self._roll_back(session)
-            raise
-        session.depth = 0
+        with self._turn():
+            session = self._begin(self._lock_file)
+            try:
+                yield
+                self.run("COMMIT")
+            finally:
+                self._end(session)
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run one statement and return how many rows it changed."""
-        session = self._session()
-        self._check_whole(session)
-        return self._execute(session, sql, values)
+        return self._run(lambda connection: connection.execute(sql, values))
 
     def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each of ``values``."""
-        session = self._session()
-        self._check_whole(session)
-        try:
-            session.connection.executemany(sql, values)
-        except FAULTS as error:
-            raise self._failed(error) from error
+        self._run(lambda connection: connection.executemany(sql, values))
 
     def close(self) -> None:
         """Close the connections of all threads. The next use opens new ones."""
-        for reference in self._sessions.valuerefs():
-            if session := reference():
-                session.close()
+        close_all(self)
+        self._known = None
 
     # --- transactions
 
-    def _begin(self, session: _Session, *statements: str) -> None:
-        try:
-            for statement in statements:
-                session.connection.execute(statement).fetchall()
-        except BaseException as error:
-            self._roll_back(session)
-            if isinstance(error, FAULTS):
-                raise self._failed(error) from error
-            raise
-        session.depth = 1
-
     @contextmanager
-    def _part(self, session: _Session) -> Iterator[None]:
-        if session.reading:
-            raise StorageError("a snapshot is for reading: write before it or after it")
-        self._check_whole(session)
-        name = f"part{session.depth}"
-        self._execute(session, f"SAVEPOINT {name}")
-        session.depth += 1
+    def _turn(self) -> Iterator[None]:
+        """Let the threads of this process write one after the other, each woken by the last."""
+        writer = self._writer
+        if not writer.acquire(timeout=self._timeout):
+            error = TimeoutError("another thread was writing all the while")
+            raise self._failed(error) from error
         try:
             yield
-            self._check_whole(session)
-        except BaseException:
-            # SQLite may have given up the whole transaction; the outer one will notice.
-            with suppress(sqlite3.Error):
-                session.connection.execute(f"ROLLBACK TO {name}")
-                session.connection.execute(f"RELEASE {name}")
-            raise
-        else:
-            self._execute(session, f"RELEASE {name}")
+        finally:
+            writer.release()
+
+    def _begin(self, start: Callable[[sqlite3.Connection], None]) -> Session:
+        session = self._lock_session()
+        try:
+            start(session.connection)
+            session.depth = 1
+        except FAULTS as error:
+            raise self._failed(error) from error
+        finally:
+            if not session.depth:
+                _undo(session)
+            session.lock.release()
+        return session
+
+    def _lock_file(self, connection: sqlite3.Connection) -> None:
+        """Begin to write.
+
+        SQLite looks for the lock after ever longer pauses, and among processes that write
+        without pause the one that came first would look in vain until its time is up. So it
+        is asked anew every few milliseconds.
+        """
+        connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}").close()
+        try:
+            for _ in range(int(self._timeout * 1000 / _PATIENCE) - 1):
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    if _primary_code(error) not in _LOCKED:
+                        raise
+                else:
+                    return
+            connection.execute("BEGIN IMMEDIATE")
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._timeout * 1000)}").close()
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        session = self._session()
+        if session.reading:
+            raise StorageError("a snapshot is for reading: write before it or after it")
+        name = f"part{session.depth}"
+        self.run(f"SAVEPOINT {name}")
+        session.depth += 1
+        kept = False
+        try:
+            yield
+            self.run(f"RELEASE {name}")
+            kept = True
         finally:
             session.depth -= 1
+            if not kept:
+                with session.lock:
+                    _undo(session, f"ROLLBACK TO {name}", f"RELEASE {name}")
 
-    def _check_whole(self, session: _Session) -> None:
-        """Refuse to go on where a fault has undone the transaction: the rest would commit alone."""
-        if session.closed or not session.connection.in_transaction:
-            raise StorageError(
-                f"the transaction on SQLite file {self.path!r} was undone by an earlier error or "
-                "by closing the storage; nothing of it is left, so run it again"
-            )
-
-    def _execute(self, session: _Session, sql: str, values: Sequence[Any] = ()) -> int:
+    def _run(self, execute: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> int:
+        session = self._lock_session()
         try:
-            cursor = session.connection.execute(sql, values)
-            cursor.fetchall()
+            # Where a fault has undone the transaction, what follows would commit alone.
+            if session.closed or not session.connection.in_transaction:
+                raise StorageError(
+                    f"the transaction on SQLite file {self.path!r} was undone by an earlier error "
+                    "or by closing the storage; nothing of it is left, so run it again"
+                )
+            cursor = execute(session.connection)
+            cursor.close()
             return cursor.rowcount
         except FAULTS as error:
             raise self._failed(error) from error
+        finally:
+            session.lock.release()
 
-    def _roll_back(self, session: _Session) -> None:
-        """End the transaction; a connection that cannot even do that is given up."""
-        session.depth = 0
-        try:
-            if session.connection.in_transaction:
-                session.connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            session.close()
+    def _end(self, session: Session) -> None:
+        """End a transaction, undone where it was not committed."""
+        with session.lock:
+            session.depth = 0
+            _undo(session)
 
     # --- connections
 
-    def _session(self) -> _Session:
-        session: _Session | None = getattr(self._local, "session", None)
-        if session is None or session.process != os.getpid():
+    def _lock_session(self) -> Session:
+        """The session of this thread, its lock taken."""
+        while True:
+            session = self._session()
+            session.lock.acquire()
+            if session.depth or not session.closed:
+                return session
+            session.lock.release()
+
+    def _session(self) -> Session:
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None or session.is_inherited:
             return self._open()
         if session.depth:
             return session
-        if session.closed or session.file != self._file():
-            return self._open()
-        return session
+        self._file()
+        return self._open() if session.closed else session
 
-    def _file(self) -> tuple[int, int]:
-        """What tells this file from another of its name, put there meanwhile."""
+    def _file(self) -> File:
+        """Which file has the name now: the same as ever, since SQLite would apply the log of
+        an earlier one to another that was put in its place.
+        """
         try:
             found = os.stat(self.path)
         except OSError as error:
             raise self._failed(error) from error
-        return (found.st_dev, found.st_ino)
-
-    def _open(self, *, make: bool = False) -> _Session:
-        """A new connection for this thread. Only the first of a storage may make the file."""
-        self._local.session = None
-        if not make:
-            self._file()
-        try:
-            connection = sqlite3.connect(
-                f"{Path(self.path).as_uri()}?mode={'rwc' if make else 'rw'}",
-                uri=True,
-                timeout=self._timeout,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=256,
+        file = (found.st_dev, found.st_ino)
+        if self._known not in (None, file):
+            raise StorageError(
+                f"SQLite file {self.path!r} was replaced while in use; stop the programs that "
+                "use it, see that the right file is there without a -wal file of another, and "
+                "start them again"
             )
-            try:
-                for pragma in _PRAGMAS:
-                    connection.execute(pragma)
-                prepare(connection, self.path)
-            except BaseException:
-                connection.close()
-                raise
+        return file
+
+    def _open(self, *, make: bool = False) -> Session:
+        """A new connection for this thread. Only the first of a storage may make the file."""
+        if self._process != os.getpid():
+            self._process, self._writer = os.getpid(), threading.Lock()
+        is_new = make and not os.path.exists(self.path)
+        if not is_new and was_carried_over(self._file()):
+            raise StorageError(
+                f"SQLite file {self.path!r} was in use when this process was forked, so what it "
+                "commits could be lost; close the storage before a fork, or open it after it"
+            )
+        try:
+            connection = self._connect("rwc" if is_new else "rw")
         except FAULTS as error:
             raise self._failed(error) from error
-        session = _Session(connection, self._file())
-        self._local.session = session
-        self._sessions[id(session)] = session
+        self._known = self._file()
+        session = self._local.session = Session(connection, self._known, self)
         return session
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{Path(self.path).as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma).close()
+            prepare(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     # --- faults
 
@@ -273,12 +297,11 @@ class Database:
         return StorageError(f"SQLite file {self.path!r} {self._explain(error)}")
 
     def _explain(self, error: Exception) -> str:
-        code = getattr(error, "sqlite_errorcode", None)
-        primary = None if code is None else code & 0xFF
+        primary = _primary_code(error)
         folder = os.path.dirname(self.path)
         if primary == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(folder):
             return f"cannot be opened: there is no folder {folder!r}; make it or name another file"
-        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if isinstance(error, TimeoutError) or primary in _LOCKED:
             return (
                 f"was locked for more than {self._timeout:g} seconds; try again, and look for a "
                 "program that leaves a transaction open"
@@ -291,6 +314,7 @@ class Database:
         return f"{advice} ({type(error).__name__}: {error})"
 
 
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _ADVICE = {
     sqlite3.SQLITE_READONLY: "cannot be written; let this process write to it and to its folder",
     sqlite3.SQLITE_FULL: "cannot grow, its disk is full; make room and try again",
@@ -301,6 +325,37 @@ _ADVICE = {
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; let this process read and write it and its folder",
     sqlite3.SQLITE_CONSTRAINT: "refused the change, which breaks a rule of its tables",
 }
+
+
+def _primary_code(error: Exception) -> int | None:
+    """What SQLite says, without the details that it adds in the higher bits."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _as_row(*columns: Any) -> Row:
+    return columns
+
+
+def _hold_still(connection: sqlite3.Connection) -> None:
+    """Begin to read: what the first read sees is what all others will see."""
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM migrations").fetchall()
+
+
+def _undo(session: Session, *statements: str) -> None:
+    """Undo a transaction, or the part that ``statements`` undo; its lock is held.
+
+    Where that fails the whole is undone, and a connection that cannot do even that is closed.
+    """
+    try:
+        try:
+            for statement in statements or ["ROLLBACK"] * session.connection.in_transaction:
+                session.connection.execute(statement)
+        except sqlite3.Error:
+            session.connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        session.drop()
 
 
 def _check_path(path: object) -> str:
@@ -315,7 +370,7 @@ def _check_path(path: object) -> str:
 
 
 def _check_timeout(timeout: object) -> float:
-    if type(timeout) not in (int, float) or not LEAST_TIMEOUT <= timeout <= MOST_TIMEOUT:  # type: ignore[operator]
+    if not isinstance(timeout, int | float) or not LEAST_TIMEOUT <= timeout <= MOST_TIMEOUT:
         rule = f"must be a number of seconds from {LEAST_TIMEOUT:g} to {MOST_TIMEOUT:g}"
         raise InvalidValue.of("timeout", timeout, rule)
-    return float(timeout)  # type: ignore[arg-type]
+    return float(timeout)

@@ -33,12 +33,13 @@ class SQLiteCustomers(StoredCustomers):
     def search(
         self, text: str = "", *, after: str | None = None, limit: int = 50
     ) -> Page[Customer]:
-        seen = read_cursor(after, str, str) or ("", "")
-        sql, values = _CUSTOMERS, (self._tenant, *seen)
+        sql = _CUSTOMERS
+        values: list[object] = [self._tenant, *(read_cursor(after, str, str) or ("", ""))]
         if text:
-            sql, values = f"{sql} AND {_CUSTOMER_FITS}", (*values, *[wanted(folded(text))] * 3)
-        sql = f"{sql} ORDER BY name_key, id LIMIT ?"
-        found = self._database.each(_sql.to_customer, sql, (*values, limit + 1))
+            sql += f" AND {_CUSTOMER_FITS}"
+            values += [wanted(folded(text))] * 3
+        sql += " ORDER BY name_key, id LIMIT ?"
+        found = self._database.each(_sql.to_customer, sql, [*values, limit + 1])
         return make_page(found, limit, lambda customer: (customer.name.casefold(), customer.id))
 
     def save(self, *customers: Customer) -> None:
@@ -98,7 +99,8 @@ class SQLiteDocuments(StoredDocuments):
         ids: Collection[str] | None = None,
     ) -> Sequence[Document]:
         kind = check_member("kind", kind, DocumentKind)
-        sql, values = _PAGE, [self._tenant, wanted(customer_id), kind.value]
+        sql = _PAGE
+        values: list[object] = [self._tenant, wanted(customer_id), kind.value]
         if ids is not None:
             sql, values = _PAGE_OF_IDS, [id_list(ids), *values]
         if after is not None:

@@ -112,7 +112,9 @@ class SQLiteLedger(StoredLedger):
     def save(self, *entries: LedgerEntry) -> None:
         last = {check_member("entry", entry, LedgerEntry).id: entry for entry in entries}
         with self._database.writing():
-            allocated = dict(self._database.rows(_ALLOCATED, (id_list(last), self._tenant)))
+            allocated: dict[str, int] = dict(
+                self._database.rows(_ALLOCATED, (id_list(last), self._tenant))
+            )
             left = {
                 one.id: to_units(one.amount) - allocated.get(one.id, 0) for one in last.values()
             }
@@ -168,7 +170,7 @@ class SQLiteLedger(StoredLedger):
 
     def _entries_on(self, allocations: Collection[Allocation]) -> list[tuple[LedgerEntry, int]]:
         """The entries that allocations name, each with what is left of it."""
-        ids = id_list(id for one in allocations for id in (one.debit_id, one.credit_id))
+        ids = id_list(one for pair in allocations for one in (pair.debit_id, pair.credit_id))
         return self._database.each(_with_units, _ENTRIES_WITH_LEFT, (ids, self._tenant))
 
     def _set_left(self, left: Mapping[str, int]) -> None:

@@ -105,11 +105,7 @@ class SQLiteMessages(MessageRepository):
 
     def erase(self, customer_id: str) -> int:
         with self._database.writing():
-            return sum(
-                self._run(f"DELETE FROM {table} WHERE tenant = ? AND customer_id = ?", customer)
-                for table in ("messages", "notes")
-                for customer in [wanted(customer_id)]
-            )
+            return sum(self._run(sql, wanted(customer_id)) for sql in _ERASE)
 
     def _newest(
         self, sql: str, values: Row, after: tuple[dt.datetime, str] | None, limit: int
@@ -139,6 +135,10 @@ _SENT_SINCE = (
 )
 _COUNT_UNREAD = f"SELECT count(*) FROM messages WHERE tenant = ? AND {_UNREAD}"
 _MARK_READ = f"UPDATE messages SET read_at = ? WHERE tenant = ? AND customer_id = ? AND {_UNREAD}"
+_ERASE = (
+    "DELETE FROM messages WHERE tenant = ? AND customer_id = ?",
+    "DELETE FROM notes WHERE tenant = ? AND customer_id = ?",
+)
 _ADD_NOTE = f"INSERT INTO notes (tenant, {_sql.NOTE}) VALUES (?, {marks(_sql.NOTE)})"
 _NOTES = f"SELECT {_sql.NOTE} FROM notes WHERE tenant = ? AND customer_id = ? ORDER BY at, id"
 
@@ -164,12 +164,15 @@ class SQLiteAudit(AuditRepository):
     def page(
         self, *, customer_id: str | None = None, after: int | None = None, limit: int = 50
     ) -> Sequence[tuple[int, AuditEntry]]:
-        sql, values = _ENTRIES, [self._tenant]
+        sql = _ENTRIES
+        values: list[object] = [self._tenant]
         if customer_id is not None:
-            sql, values = f"{sql} AND customer_id = ?", [*values, wanted(customer_id)]
+            sql += " AND customer_id = ?"
+            values.append(wanted(customer_id))
         if after is not None:
-            sql, values = f"{sql} AND position < ?", [*values, after]
-        sql = f"{sql} ORDER BY position DESC LIMIT ?"
+            sql += " AND position < ?"
+            values.append(after)
+        sql += " ORDER BY position DESC LIMIT ?"
         return self._database.each(_with_position, sql, [*values, limit])
 
     def last(

@@ -35,6 +35,7 @@ OTHER_KIND = "is no {}, but a {}"
 NOT_ASKED_FOR = "is not what was asked for"
 NO_DOCUMENT = "is no Document"
 FOREIGN_LINK = "names a document of another customer"
+NOT_OPENED = "is in the list, but cannot be opened"
 OPENED = "is another customer's document, and was opened"
 IN_TWO_THREADS = "is in the thread of another customer as well"
 CONTRADICTION = "the ledger contradicts itself: {}"
@@ -272,11 +273,19 @@ class _Check:
             seen.documents[kind] = len(shown)
             for view in shown:
                 self._check_shown(customer_id, "access.documents", view)
-                detail = access.document(view.id)
-                self._check_shown(customer_id, "access.document", detail.document)
-                for item in detail.applied:
-                    if self._is_foreign(customer_id, item.document_id):
-                        self._found(customer_id, "access.document", view.id, FOREIGN_LINK)
+                self._open_shown(access, view.id)
+
+    def _open_shown(self, access: PortalAccess, document_id: str) -> None:
+        customer_id = access.customer.id
+        try:
+            detail = access.document(document_id)
+        except DocumentNotFound:
+            self._found(customer_id, "access.document", document_id, NOT_OPENED)
+            return
+        self._check_shown(customer_id, "access.document", detail.document)
+        for item in detail.applied:
+            if self._is_foreign(customer_id, item.document_id):
+                self._found(customer_id, "access.document", document_id, FOREIGN_LINK)
 
     def _check_shown(self, customer_id: str, where: str, document: Document) -> None:
         if document.customer_id != customer_id or self._is_foreign(customer_id, document.id):
@@ -330,12 +339,14 @@ def _unless_hidden(read: Callable[[], T]) -> T | None:
 
 
 def _all(fetch: Callable[[str | None], Page[T]]) -> Sequence[T]:
-    """The items of all pages."""
+    """The items of all pages; a page that leads back to an earlier one is the last."""
     items: list[T] = []
+    seen: set[str | None] = {None}
     after: str | None = None
     while True:
         page = fetch(after)
         items += page.items
         after = page.next
-        if after is None:
+        if after in seen:
             return items
+        seen.add(after)

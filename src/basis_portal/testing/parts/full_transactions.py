@@ -48,9 +48,10 @@ def prepare(storage: FullStorage) -> None:
 
 def state_of(storage: FullStorage) -> object:
     """All that is kept of the customer of these tests."""
+    opening = storage.opening(token_id(1))
     return [
         search_all(storage),
-        storage.opening(token_id(1)),
+        (opening.settings, opening.token, opening.customer, opening.opened_at),
         list(storage.documents.page(CUSTOMER_ID, INVOICE)),
         list(storage.documents.years(CUSTOMER_ID, INVOICE)),
         ledger_of(storage),

@@ -318,6 +318,23 @@ class LedgerConformance(Kit):
             storage.ledger.allocate(an_allocation("ALLOC-2", debit_id="INV-2"))
         assert ledger_of(storage) == before
 
+    def test_a_call_is_judged_by_what_it_leaves(self, storage: FullStorage) -> None:
+        """What one call changes together must fit together, in whatever order it is given."""
+        settle(storage)
+        storage.ledger.allocate(
+            an_allocation("ALLOC-2", debit_id="INV-2", amount=19),
+            an_allocation(amount=amount("100")),
+        )
+        assert [a.amount for a in allocations_of(storage)] == [100, 19]
+        storage.ledger.save(
+            an_entry(currency="USD"),
+            an_entry("INV-2", currency="USD"),
+            a_payment(currency="USD"),
+        )
+        assert list(storage.ledger.currencies(CUSTOMER_ID, until=dt.date.max)) == ["EUR", "USD"]
+        with pytest.raises(LedgerError):
+            storage.ledger.save(an_entry(), an_entry("INV-2"))
+
     def test_an_allocation_taken_back_leaves_its_amount(self, storage: FullStorage) -> None:
         """What an allocation settled is open again once it is taken back, which works once."""
         settle(storage)
