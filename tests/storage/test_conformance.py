@@ -1,0 +1,32 @@
+"""The shipped storages pass through the same kit as a stranger's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from basis_portal.storage.memory import InMemoryStorage
+from basis_portal.storage.sqlite import SQLiteStorage
+from basis_portal.testing import FullStorageConformance
+
+
+class TestInMemoryStorage(FullStorageConformance):
+    """The storage in memory."""
+
+    @pytest.fixture
+    def storage(self) -> InMemoryStorage:
+        """A new storage."""
+        return InMemoryStorage()
+
+
+class TestSQLiteStorage(FullStorageConformance):
+    """The storage in an SQLite file."""
+
+    @pytest.fixture
+    def storage(self, tmp_path: Path) -> Iterator[SQLiteStorage]:
+        """A new file."""
+        storage = SQLiteStorage(tmp_path / "portal.db")
+        yield storage
+        storage.close()
