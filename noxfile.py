@@ -10,7 +10,7 @@ nox.options.default_venv_backend = "venv"
 
 LOWEST = [
     "attrs==23.2",
-    "cattrs==23.2",
+    "cattrs==23.2.1",  # 23.2.0 was withdrawn: it misses a dependency
     "itsdangerous==2.1",
     "python-dateutil==2.8.2",
     "hypothesis==6.100",

@@ -79,6 +79,8 @@ class PortalConfig:
 
         if not isinstance(data, Mapping):
             raise InvalidValue.of("PortalConfig", data, "must be a mapping")
+        if strange := [key for key in data if not isinstance(key, str)]:
+            raise InvalidValue(f"unknown key {shown_few(sorted(strange, key=str))} @ $")
         try:
             return _converter().structure(data, cls)
         except cattrs.BaseValidationError as error:

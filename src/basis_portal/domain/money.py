@@ -40,7 +40,9 @@ def to_units(amount: Decimal) -> int:
 
 
 def from_units(units: int) -> Decimal:
-    """The amount of so many ten-thousandths."""
+    """The amount of so many ten-thousandths, with two decimals where these say it all."""
+    if units % 100 == 0:
+        return _EXACT.scaleb(_EXACT.create_decimal(units // 100), -2)
     return _EXACT.scaleb(_EXACT.create_decimal(units), -AMOUNT_DECIMALS)
 
 
