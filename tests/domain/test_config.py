@@ -106,7 +106,7 @@ def test_a_switch_is_on_or_off(switch: str, value: Any) -> None:
     """A switch that is no bool is refused by its name; a bool is taken."""
     with pytest.raises(InvalidValue, match=rf"^PortalConfig\.{switch} must be a bool"):
         PortalConfig(**{switch: value})
-    assert PortalConfig(**{switch: True}).to_dict()[switch] is True
+    assert PortalConfig.from_dict({switch: True}).to_dict()[switch] is True
 
 
 @pytest.mark.parametrize(

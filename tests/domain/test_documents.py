@@ -145,12 +145,12 @@ def test_a_document_needs_no_more_than_its_head() -> None:
         number="CN-1",
         date=dt.date(2025, 1, 15),
         currency="EUR",
-        total=-5,  # type: ignore[arg-type]
+        total=-5,
     )
     assert document.total == Decimal(-5)
     assert isinstance(document.total, Decimal)
     assert document.lines == ()
-    assert document.due_date is document.pay_url is None
+    assert (document.due_date, document.pay_url) == (None, None)
     assert DocumentLine("").amount is None
 
 

@@ -160,6 +160,6 @@ def test_a_wrong_field_of_an_allocation_is_refused(field: str, value: Any) -> No
 
 def test_whole_numbers_are_amounts() -> None:
     """An int is taken as an amount, exactly."""
-    entry = LedgerEntry("1", "C", "EUR", DAY, EntryKind.INVOICE, 10**13 + 1)  # type: ignore[arg-type]
+    entry = LedgerEntry("1", "C", "EUR", DAY, EntryKind.INVOICE, 10**13 + 1)
     assert entry.amount == Decimal("10000000000001")
-    assert Allocation("1", "C", "1", "2", 5, DAY).amount == Decimal(5)  # type: ignore[arg-type]
+    assert Allocation("1", "C", "1", "2", 5, DAY).amount == Decimal(5)

@@ -188,5 +188,6 @@ def test_whole_numbers_become_amounts() -> None:
     assert exact(10**13 + 1) == Decimal("10000000000001")
     assert optional_exact(5) == Decimal(5)
     assert optional_exact(None) is None
-    assert exact(True) is True
-    assert isinstance(exact(0.1), float)  # type: ignore[arg-type]
+    for value in (True, 0.1, "1"):
+        left: object = exact(value)  # type: ignore[arg-type]
+        assert left is value

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from basis_portal import AllocationRule, AppliedPart, CurrencyStatement, EntryKind, LedgerEntry
@@ -82,6 +82,10 @@ def _plain_balances(entries: Iterable[LedgerEntry], day: dt.date) -> dict[str, F
     return dict(result)
 
 
+def _of(*amounts: int | None) -> tuple[Decimal | None, ...]:
+    return tuple(None if amount is None else Decimal(amount) for amount in amounts)
+
+
 def _huge(kind: EntryKind) -> Ledger:
     """A hundred times the largest amount, and one ten-thousandth."""
     entries = [an_entry(f"{n}", kind=kind, amount=LARGEST_AMOUNT, date=FIRST) for n in range(100)]
@@ -92,6 +96,7 @@ def _huge(kind: EntryKind) -> Ledger:
 @given(ledgers(), ledger_days(), RULES, AGE_BY)
 @example(_huge(EntryKind.INVOICE), FIRST, AllocationRule.EXPLICIT, "date")
 @example(_huge(EntryKind.PAYMENT), FIRST, AllocationRule.FIFO, "due_date")
+@settings(max_examples=300)
 def test_all_totals_are_one(
     ledger: Ledger, day: dt.date, rule: AllocationRule, age_by: str
 ) -> None:
@@ -114,6 +119,7 @@ def test_all_totals_are_one(
         assert one.aging.unapplied_credits <= 0
 
 
+@settings(max_examples=50)
 @given(ledgers(), ledger_days(), RULES, AGE_BY)
 def test_both_views_close_alike(
     ledger: Ledger, day: dt.date, rule: AllocationRule, age_by: str
@@ -146,6 +152,7 @@ def test_a_period_reconciles(
         assert one.closing_balance == balance
 
 
+@settings(max_examples=50)
 @given(ledgers(), ledger_days(), ledger_days())
 def test_a_period_has_the_entries_of_its_days(
     ledger: Ledger, one_day: dt.date, other_day: dt.date
@@ -162,6 +169,7 @@ def test_a_period_has_the_entries_of_its_days(
         assert all(line.entry.currency == one.currency for line in one.lines)
 
 
+@settings(max_examples=50)
 @given(ledgers(), ledger_days())
 def test_periods_join(ledger: Ledger, day: dt.date) -> None:
     """What one period closes with the next one opens with."""
@@ -215,9 +223,13 @@ def test_currencies_are_independent(ledger: Ledger, day: dt.date, rule: Allocati
         ids = {entry.id for entry in entries}
         allocations = tuple(a for a in ledger.allocations if a.debit_id in ids)
         alone = Ledger(ledger.customer_id, entries, allocations)
-        assert _statement(alone, FIRST, day, rule) == {currency: one}
+        found = _statement(alone, FIRST, day, rule)
+        assert found.keys() == {currency}
+        same = found[currency] == one
+        assert same
 
 
+@settings(max_examples=50)
 @given(ledgers(), ledger_days())
 def test_balances_and_sides_are_plain_sums(ledger: Ledger, day: dt.date) -> None:
     """Balances are debits less credits by currency; one at zero is there as well."""
@@ -241,17 +253,17 @@ def test_a_month_of_an_account() -> None:
     ]
     ledger = Ledger("C-1001", tuple(entries), tuple(allocations))
     one = _statement(ledger, FIRST, dt.date(2025, 1, 31))["EUR"]
-    assert (one.opening_balance, one.charged, one.credited) == (50, 119, 100)
+    assert (one.opening_balance, one.charged, one.credited) == _of(50, 119, 100)
     assert one.closing_balance == 69
     invoice, payment = one.lines
     assert (invoice.date, invoice.kind, invoice.number) == (FIRST, EntryKind.INVOICE, "INV")
     assert (invoice.reference, invoice.document_id) == ("PO-77", "INV")
-    assert (invoice.charged, invoice.credited, invoice.balance) == (119, None, 169)
-    assert (payment.charged, payment.credited, payment.balance) == (None, 100, 69)
-    assert (invoice.unapplied, payment.unapplied) == (None, 20)
+    assert (invoice.charged, invoice.credited, invoice.balance) == _of(119, None, 169)
+    assert (payment.charged, payment.credited, payment.balance) == _of(None, 100, 69)
+    assert (invoice.unapplied, payment.unapplied) == _of(None, 20)
     assert [part.amount for part in invoice.applied] == [80]
     assert payment.document_id == "REM-1"
-    assert [(i.entry.id, i.open_amount) for i in one.open_items] == [
+    assert [(i.entry.id, int(i.open_amount)) for i in one.open_items] == [
         ("OLD", 50),
         ("INV", 39),
         ("PAY", 20),
@@ -261,9 +273,9 @@ def test_a_month_of_an_account() -> None:
 def test_a_period_without_entries_closes_as_it_opens() -> None:
     """Where nothing happened the closing balance is the opening balance."""
     one = activity("EUR", Decimal(50), [])
-    assert (one.opening_balance, one.closing_balance) == (50, 50)
-    assert (one.charged, one.credited, one.lines) == (0, 0, ())
-    assert one.aging is None
+    assert (one.opening_balance, one.closing_balance) == _of(50, 50)
+    assert (one.charged, one.credited) == _of(0, 0)
+    assert (one.lines, one.aging) == ((), None)
 
 
 def test_without_aging_a_line_says_nothing_of_what_is_applied() -> None:

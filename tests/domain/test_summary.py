@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from basis_portal import EntryKind, NextDue, OpenItem, Payment
 from basis_portal.domain.allocation import open_items, parts_by_allocation
@@ -32,6 +32,10 @@ def _item(id: str, amount: int = 100, due: int | None = None, **changes: Any) ->
 
 def _credit(amount: int, **changes: Any) -> OpenItem:
     return OpenItem(a_payment("P", **changes), Decimal(amount))
+
+
+def _of(*amounts: int | None) -> tuple[Decimal | None, ...]:
+    return tuple(None if amount is None else Decimal(amount) for amount in amounts)
 
 
 def _summary(*items: OpenItem, **options: Any) -> AccountSummary:
@@ -68,6 +72,7 @@ def test_a_summary_adds_up(ledger: Ledger, day: dt.date) -> None:
         assert one.last_payment == paid.get(currency)
 
 
+@settings(max_examples=50)
 @given(ledgers(), ledger_days())
 def test_without_a_statement_only_invoices_are_told(ledger: Ledger, day: dt.date) -> None:
     """With the statement off a summary is of invoices alone, and the rest is None."""
@@ -78,10 +83,11 @@ def test_without_a_statement_only_invoices_are_told(ledger: Ledger, day: dt.date
     for currency, one in found.by_currency.items():
         own = [i for i in invoices if i.entry.currency == currency]
         assert one.open == sum(Fraction(i.open_amount) for i in own)
-        assert one.unapplied_credits is one.balance is one.last_payment is None
+        assert (one.unapplied_credits, one.balance, one.last_payment) == (None, None, None)
         assert all(item in own for item in one.to_pay)
 
 
+@settings(max_examples=50)
 @given(ledgers(), ledger_days())
 def test_the_last_payment_is_the_latest_day(ledger: Ledger, day: dt.date) -> None:
     """The last payment of a currency is all that was paid on the latest day up to today."""
@@ -104,7 +110,7 @@ def test_overdue_is_what_was_due_before_today(
 ) -> None:
     """Due today is not overdue; an invoice without a due date is neither overdue nor next."""
     one = _summary(_item("I", due=due)).by_currency["EUR"]
-    assert (one.open, one.overdue) == (100, overdue)
+    assert (one.open, one.overdue) == _of(100, overdue)
     assert (one.next_due and one.next_due.date) == next_due
 
 
@@ -132,7 +138,8 @@ def test_five_items_to_pay() -> None:
 def test_credits_are_not_to_pay() -> None:
     """An open credit lowers the balance, not what is open, and has no due date."""
     one = _summary(_item("I", due=-1), _credit(250, due_date=_day(-9))).by_currency["EUR"]
-    assert (one.open, one.overdue, one.unapplied_credits, one.balance) == (100, 100, 250, -150)
+    assert (one.open, one.overdue) == _of(100, 100)
+    assert (one.unapplied_credits, one.balance) == _of(250, -150)
     assert [item.entry.id for item in one.to_pay] == ["I"]
 
 

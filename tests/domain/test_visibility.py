@@ -50,7 +50,8 @@ def test_a_document_is_shown_to_its_own_customer_alone(
 @pytest.mark.parametrize("switches", list(itertools.product([True, False], repeat=4)))
 def test_each_section_has_its_switch(switches: tuple[bool, ...]) -> None:
     """Each section but the invoices is shown by its own switch and by no other."""
-    config = PortalConfig(**dict(zip(SWITCH_OF.values(), switches, strict=True)))
+    chosen: dict[str, Any] = dict(zip(SWITCH_OF.values(), switches, strict=True))
+    config = PortalConfig(**chosen)
     assert BASE_RULES.shows_section(Section.INVOICES, config) is True
     for section, shown in zip(SWITCH_OF, switches, strict=True):
         assert BASE_RULES.shows_section(section, config) is shown

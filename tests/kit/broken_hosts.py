@@ -133,6 +133,7 @@ FAULTS: dict[str, tuple[str, dict[str, Callable[..., Any]], str]] = {
         "test_a_listed_document_is_got",
     ),
     "YearsOfDraftsToo": ("documents", {"years": also(1999)}, "test_years_agree"),
+    "FilesAreBytes": ("documents", {"file": lambda *_: b"%PDF-"}, "test_files_are_files"),
     "ForeignEntries": (
         "ledger",
         {"entries": also(an_entry("theirs", customer_id="C-9"))},

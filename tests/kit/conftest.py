@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from basis_portal import DocumentStatus, EntryKind, LedgerEntry
+from basis_portal import DocumentFile, DocumentStatus, EntryKind, LedgerEntry
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing.builders import (
     a_credit_note,
@@ -76,6 +76,11 @@ def fill(storage: Any, customer_id: str) -> None:
 _DAY = dt.timedelta(days=1)
 
 
+def _file(_: str, document_id: str) -> DocumentFile | None:
+    """The files of a host: of credit notes alone."""
+    return DocumentFile("cn.pdf", b"%PDF-") if document_id.endswith("CN") else None
+
+
 class Host:
     """A repository of a host: what is allowed of another, where it is not spoiled.
 
@@ -91,7 +96,7 @@ class Host:
             setattr(self, name, self._method(name))
 
     def _method(self, name: str) -> Callable[..., Any]:
-        sound = getattr(self._sound, name)
+        sound = getattr(self._sound, name, _file)
         if name not in self._spoiled:
             return sound  # type: ignore[no-any-return]
         return lambda *args, **kwargs: self._spoiled[name](sound, *args, **kwargs)
@@ -104,7 +109,7 @@ BASICS = {
 }
 ABILITIES = {
     "customers": (),
-    "documents": ("years",),
+    "documents": ("years", "file"),
     "ledger": (
         "balances",
         "open_items",

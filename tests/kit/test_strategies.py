@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis.errors import NoSuchExample
 
-from basis_portal import EntryKind
+from basis_portal import Document, EntryKind
 from basis_portal.domain.allocation import open_amounts, parts_by_allocation
 from basis_portal.domain.config import DEFAULT_SETTINGS
 from basis_portal.domain.money import to_units, total
@@ -59,6 +59,13 @@ EDGES: list[tuple[str, Any, Callable[[Any], bool]]] = [
 def test_edges_are_reached(values: Any, edge: Callable[[Any], bool]) -> None:
     """The edges of each value come up within some thousand tries."""
     assert edge(find(values, edge, settings=SEARCH))
+
+
+@given(document=strategies.documents())
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_examples_can_be_printed(document: Document) -> None:
+    """A document is never so long that hypothesis warns of printing it, which may be an error."""
+    assert len(repr(document)) < 30_000
 
 
 def test_what_cannot_be_is_not_found() -> None:

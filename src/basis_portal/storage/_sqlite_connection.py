@@ -19,12 +19,13 @@ from ..errors import InvalidValue, StorageError
 from ._sql import Row
 from ._sqlite_schema import check_floor, prepare
 from ._sqlite_session import File, Session, close_all, was_carried_over
+from ._sqlite_turn import Turn
 
 T = TypeVar("T")
 
 LEAST_TIMEOUT = 5.0
 MOST_TIMEOUT = 3600.0
-_PATIENCE = 20  # milliseconds
+_PATIENCE = 8  # milliseconds
 
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",
@@ -52,7 +53,7 @@ class Database:
         self._timeout = _check_timeout(timeout)
         self._local = threading.local()
         self._process = os.getpid()
-        self._writer = threading.Lock()
+        self._queue = Turn()
         self._known: File | None = None
         check_floor()
         self._open(make=True)
@@ -131,15 +132,15 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Let the threads of this process write one after the other, each woken by the last."""
-        writer = self._writer
-        if not writer.acquire(timeout=self._timeout):
-            error = TimeoutError("another thread was writing all the while")
+        """Let the threads of this process write one after the other, in the order they came."""
+        turn = self._queue
+        if not turn.take(self._timeout):
+            error = TimeoutError("other threads were writing all the while")
             raise self._failed(error) from error
         try:
             yield
         finally:
-            writer.release()
+            turn.give()
 
     def _begin(self, start: Callable[[sqlite3.Connection], None]) -> Session:
         session = self._lock_session()
@@ -238,9 +239,7 @@ class Database:
         return self._open() if session.closed else session
 
     def _file(self) -> File:
-        """Which file has the name now: the same as ever, since SQLite would apply the log of
-        an earlier one to another that was put in its place.
-        """
+        """Which file has the name now. SQLite would apply the log of an earlier one to it."""
         try:
             found = os.stat(self.path)
         except OSError as error:
@@ -257,7 +256,7 @@ class Database:
     def _open(self, *, make: bool = False) -> Session:
         """A new connection for this thread. Only the first of a storage may make the file."""
         if self._process != os.getpid():
-            self._process, self._writer = os.getpid(), threading.Lock()
+            self._process, self._queue = os.getpid(), Turn()
         is_new = make and not os.path.exists(self.path)
         if not is_new and was_carried_over(self._file()):
             raise StorageError(

@@ -132,16 +132,17 @@ class SQLiteLedger(StoredLedger):
         with self._database.writing():
             values = (id_list(last), self._tenant)
             before = self._database.each(_sql.to_allocation, _ALLOCATIONS_BY_ID, values)
-            found = self._entries_on([*before, *last.values()])
+            found = self._entries_on([*before, *allocations])
             entries = {entry.id: entry for entry, _ in found}
-            parts = _parts(entries.values(), last.values())
+            parts = zip(allocations, _parts(entries.values(), allocations), strict=True)
+            counted_on = {one.id: part.counted_on.isoformat() for one, part in parts}
             left = {entry.id: units for entry, units in found}
             _take(left, before, -1)
             _take(left, last.values(), 1)
             self._check_left(left, entries, last.values())
             rows = [
-                (self._tenant, *_sql.allocation_row(one), part.counted_on.isoformat())
-                for one, part in zip(last.values(), parts, strict=True)
+                (self._tenant, *_sql.allocation_row(one), counted_on[one.id])
+                for one in last.values()
             ]
             self._database.run_many(_SAVE_ALLOCATION, rows)
             self._set_left(left)

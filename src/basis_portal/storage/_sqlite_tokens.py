@@ -230,8 +230,8 @@ _KEYS = f"""
     SELECT fingerprint FROM keys WHERE fingerprint IS NOT NULL
 """
 _CURRENT_PAGE = (
-    f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND customer_id > ? "
-    "AND ended_at IS NULL ORDER BY customer_id LIMIT ?"
+    f"SELECT {_sql.TOKEN} FROM tokens INDEXED BY tokens_current "
+    "WHERE tenant = ? AND customer_id > ? AND ended_at IS NULL ORDER BY customer_id LIMIT ?"
 )
 _HISTORY = f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND customer_id = ? ORDER BY added"
 _MARK_OPENED = (

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-# Before they are imported: failing assertions of the kits then show their values, and hold
-# where Python runs with -O.
+# Before they are imported: failing assertions of the kits then show their values.
 pytest.register_assert_rewrite(
     "basis_portal.testing.parts",
     "basis_portal.testing.host_kit",

@@ -20,7 +20,7 @@ class FrozenClock:
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:
         self._now = check_instant("start", start)
-        self.reads = 0
+        self.reads: int = 0
 
     def __call__(self) -> datetime:
         """The instant it stands at, in UTC; counts as a read."""

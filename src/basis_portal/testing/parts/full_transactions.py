@@ -35,7 +35,7 @@ WRITES: dict[str, Callable[[FullStorage], object]] = {
 }
 """One call of each verb that writes; each changes what `prepare` has put there."""
 
-each_write = pytest.mark.parametrize("verb", WRITES)
+each_write: pytest.MarkDecorator = pytest.mark.parametrize("verb", WRITES)
 
 
 def prepare(storage: FullStorage) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
-from ...domain.documents import Document, DocumentKind, DocumentStatus
-from ...repositories import DocumentRepository, SupportsYears
+from ...domain.documents import Document, DocumentFile, DocumentKind, DocumentStatus
+from ...repositories import DocumentRepository, SupportsFiles, SupportsYears
 from .base import Kit, walk
 from .documents import document_key, expected_documents
 from .host_customers import NOBODY
@@ -165,6 +165,17 @@ class HostDocumentsConformance(Kit):
         for customer_id, kind in itertools.product(known_customer_ids, DocumentKind):
             years = {one.date.year for one in documents_of(documents, customer_id, kind)}
             assert list(documents.years(customer_id, kind)) == sorted(years, reverse=True)
+
+    def test_files_are_files(
+        self, documents: DocumentRepository, known_customer_ids: Sequence[str]
+    ) -> None:
+        """Where the host gives files, each document has one with a name and content, or none."""
+        if not isinstance(documents, SupportsFiles):
+            pytest.skip("the documents have no files")
+        for customer_id in known_customer_ids:
+            for document in all_documents(documents, customer_id)[:3]:
+                file = documents.file(customer_id, document.id)
+                assert file is None or (isinstance(file, DocumentFile) and file.content)
 
 
 def _beginnings(documents: Sequence[Document]) -> set[str]:

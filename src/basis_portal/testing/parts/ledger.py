@@ -373,10 +373,17 @@ class LedgerConformance(Kit):
         """Without its allocations every entry of a ledger is open whole, and can be deleted."""
         ledger = ledger.of_customer(a_new_id())
         keep(storage, ledger)
-        assert all(storage.ledger.unallocate(a.id) for a in ledger.allocations)
+
+        def take_back(_: object) -> bool:
+            return all(storage.ledger.unallocate(a.id) for a in ledger.allocations)
+
+        def delete(_: object) -> bool:
+            return all(storage.ledger.delete(entry.id) for entry in ledger.entries)
+
+        assert storage.transact(take_back)
         items = storage.ledger.open_items(ledger.customer_id, dt.date.max)
         assert {item.entry.id: item.open_amount for item in items} == {
             entry.id: entry.amount for entry in ledger.entries if entry.amount
         }
-        assert all(storage.ledger.delete(entry.id) for entry in ledger.entries)
+        assert storage.transact(delete)
         assert entries_of(storage, ledger.customer_id) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 import attrs
 import pytest
@@ -13,7 +14,18 @@ from ...errors import StorageError
 from ...repositories import Storage
 from ..builders import CUSTOMER_ID, NOW, a_message, a_note
 from ..strategies import messages, notes
-from .base import ABSENT_IDS, EXAMPLES, LIMITS, SIMILAR_IDS, Kit, a_new_id, in_thread, walk
+from .base import (
+    ABSENT_IDS,
+    EXAMPLES,
+    LIMITS,
+    SIMILAR_IDS,
+    Kit,
+    a_new_id,
+    hurried_threads,
+    in_thread,
+    in_threads,
+    walk,
+)
 
 INSTANT = dt.timedelta(microseconds=1)
 HOUR = dt.timedelta(hours=1)
@@ -126,6 +138,22 @@ class MessagesConformance(Kit):
         storage.messages.add(a_message("M-3", customer_id="another", idempotency_key="form-1"))
         storage.messages.add(a_message("M-4", idempotency_key="Form-1"))
         assert storage.messages.by_key(CUSTOMER_ID, "form-1") == first
+
+    def test_of_many_resent_forms_one_is_a_message(self, storage: Storage) -> None:
+        """Of threads that add a message with the same key at once one succeeds."""
+
+        def send(id: str, key: str) -> bool:
+            try:
+                storage.messages.add(a_message(id, idempotency_key=key))
+            except StorageError:
+                return False
+            return True
+
+        with hurried_threads():
+            for number in range(10):
+                works = [partial(send, f"M-{number}-{n}", f"form-{number}") for n in range(6)]
+                assert sum(in_threads(works)) == 1
+        assert len(storage.messages.page(CUSTOMER_ID)) == 10
 
     def test_many_messages_have_no_idempotency_key(self, storage: Storage) -> None:
         """Messages without a key do not stand in each other's way."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 import attrs
 import pytest
@@ -268,6 +269,18 @@ class TokensConformance(Kit):
         storage.tokens.add([a_token()])
         for _ in range(2):
             assert storage.tokens.mark_opened(token_id(1), NOW, unless_within=dt.timedelta(0))
+
+    def test_of_many_openings_at_once_one_is_noted(self, storage: Storage) -> None:
+        """Of threads that open a token at the same instant one notes it, the others do not."""
+        storage.tokens.add([a_token()])
+
+        def open_it(at: dt.datetime) -> bool:
+            return storage.tokens.mark_opened(token_id(1), at, unless_within=HOUR)
+
+        with hurried_threads():
+            for number in range(10):
+                works = [partial(open_it, NOW + number * HOUR)] * _THREADS
+                assert sum(in_threads(works)) == 1
 
     def test_openings_are_of_their_token_alone(self, storage: Storage) -> None:
         """An opening is noted of one token, changes no token, and unopened ones have none."""

@@ -94,7 +94,7 @@ def refuse(error: BaseException) -> NoReturn:
 
 _OFTEN_READ = ("settings.put", "tokens.end", "messages.add", "audit.append")
 
-each_write = pytest.mark.parametrize("verb", WRITES)
+each_write: pytest.MarkDecorator = pytest.mark.parametrize("verb", WRITES)
 
 
 class TransactionsConformance(Kit):
