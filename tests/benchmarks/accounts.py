@@ -7,11 +7,10 @@ from collections import deque
 from decimal import Decimal
 from pathlib import Path
 
-from basis_portal.storage.sqlite import SQLiteStorage
-
 from basis_portal import DocumentKind, PortalAccess
 from basis_portal.domain.paging import write_cursor
 from basis_portal.storage import _sql
+from basis_portal.storage.sqlite import SQLiteStorage
 
 from .measure import Result, ratio
 from .world import CUSTOMER, plain_connection, portal_over, save_account, save_documents

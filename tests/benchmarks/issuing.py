@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from basis_portal.storage.sqlite import SQLiteStorage
-
 from basis_portal import Portal
 from basis_portal.repositories import UnitOfWork
+from basis_portal.storage.sqlite import SQLiteStorage
 
 from .measure import Result, seconds
 from .world import batches, customers, plain_connection, portal_over

@@ -8,10 +8,9 @@ import random
 import sqlite3
 from pathlib import Path
 
-from basis_portal.storage.sqlite import SQLiteStorage
-
 from basis_portal import AccessDenied, Portal
 from basis_portal.storage import _sql
+from basis_portal.storage.sqlite import SQLiteStorage
 
 from .measure import Result, ratio
 from .world import KEY, plain_connection, portal_over, save_tokens

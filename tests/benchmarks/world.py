@@ -10,8 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from basis_portal.storage.sqlite import SQLiteStorage
-
 from basis_portal import (
     Allocation,
     Customer,
@@ -25,6 +23,7 @@ from basis_portal import (
     PortalToken,
 )
 from basis_portal.links import LinkSigner, new_token_id
+from basis_portal.storage.sqlite import SQLiteStorage
 
 T = TypeVar("T")
 
