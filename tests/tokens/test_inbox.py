@@ -103,21 +103,23 @@ def test_a_reply(
 ) -> None:
     """A reply is in the thread, audited with who wrote it, and marks what was asked as read."""
     before = len(trail())
-    reply = conversation.messages.reply("C-1001", " Thank you.\r\n", by="bo", document_id="INV-1")
+    reply = conversation.messages.reply(
+        "C-1001", " Thank you.\r\n", by="a colleague", document_id="INV-1"
+    )
     assert reply == Message(
         reply.id,
         "C-1001",
         clock.now,
         Author.SELLER,
         "Thank you.",
-        by="bo",
+        by="a colleague",
         document_id="INV-1",
     )
-    assert trail()[before:] == [AuditEntry(clock.now, AuditEvent.REPLY, "bo", "C-1001")]
+    assert trail()[before:] == [AuditEntry(clock.now, AuditEvent.REPLY, "a colleague", "C-1001")]
     assert conversation.messages.thread("C-1001").items[0] == reply
     assert texts(conversation.messages.list(unread_only=True)) == ["from C-1002: 0"]
     assert texts(access.messages())[0] == "Thank you."
-    assert "bo" not in repr(access.messages())
+    assert "a colleague" not in repr(access.messages())
     assert conversation.messages.reply("C-1002", "Yes").by == "system"
     assert conversation.messages.unread_count() == 0
 

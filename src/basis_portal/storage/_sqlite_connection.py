@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import starmap
 from pathlib import Path
@@ -22,6 +22,7 @@ from ._sqlite_session import File, Session, close_all, was_carried_over
 from ._sqlite_turn import Turn
 
 T = TypeVar("T")
+Values = Sequence[Any] | Mapping[str, Any]
 
 LEAST_TIMEOUT = 5.0
 MOST_TIMEOUT = 3600.0
@@ -60,11 +61,11 @@ class Database:
 
     # --- reading
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
         """All rows, fetched out: an open cursor would go on seeing what was before."""
         return self.each(_as_row, sql, values)
 
-    def each(self, make: Callable[..., T], sql: str, values: Sequence[Any] = ()) -> list[T]:
+    def each(self, make: Callable[..., T], sql: str, values: Values = ()) -> list[T]:
         """What ``make`` makes of the columns of each row, fetched out as well."""
         session = self._lock_session()
         try:
@@ -78,7 +79,7 @@ class Database:
         finally:
             session.lock.release()
 
-    def one(self, make: Callable[..., T], sql: str, values: Sequence[Any] = ()) -> T | None:
+    def one(self, make: Callable[..., T], sql: str, values: Values = ()) -> T | None:
         """What ``make`` makes of the one row, or None where there is none."""
         found = self.each(make, sql, values)
         return found[0] if found else None
@@ -115,7 +116,7 @@ class Database:
             finally:
                 self._end(session)
 
-    def run(self, sql: str, values: Sequence[Any] = ()) -> int:
+    def run(self, sql: str, values: Values = ()) -> int:
         """Run one statement and return how many rows it changed."""
         return self._run(lambda connection: connection.execute(sql, values))
 

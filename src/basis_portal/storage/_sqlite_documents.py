@@ -117,7 +117,7 @@ class SQLiteDocuments(StoredDocuments):
 
     def years(self, customer_id: str, kind: DocumentKind) -> Sequence[int]:
         kind = check_member("kind", kind, DocumentKind)
-        values = (self._tenant, wanted(customer_id), kind.value)
+        values = {"tenant": self._tenant, "customer": wanted(customer_id), "kind": kind.value}
         return self._database.each(int, _YEARS, values)
 
     def save(self, *documents: Document) -> None:
@@ -154,7 +154,7 @@ _DOCUMENT_FITS = "(substr(number_key, 1, length(?)) = ? OR substr(reference_key,
 # From each year straight to the one before it, whatever lies between.
 _LAST_DAY = (
     "SELECT max(date) FROM documents "
-    "WHERE tenant = ?1 AND customer_id = ?2 AND kind = ?3 AND status = 'issued'"
+    "WHERE tenant = :tenant AND customer_id = :customer AND kind = :kind AND status = 'issued'"
 )
 _YEARS = f"""
     WITH RECURSIVE days (day) AS (

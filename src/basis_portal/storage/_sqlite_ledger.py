@@ -36,8 +36,8 @@ class SQLiteLedger(StoredLedger):
     def entries(
         self, customer_id: str, *, start: dt.date | None = None, end: dt.date | None = None
     ) -> Sequence[LedgerEntry]:
-        days = (start or _FIRST_DAY).isoformat(), (end or _LAST_DAY).isoformat()
-        values = (self._tenant, wanted(customer_id), *days)
+        first, last = (start or _FIRST_DAY).isoformat(), (end or _LAST_DAY).isoformat()
+        values = self._of(customer_id) | {"first": first, "last": last}
         return self._database.each(_sql.to_entry, _ENTRIES, values)
 
     def allocations(self, customer_id: str) -> Sequence[Allocation]:
@@ -45,7 +45,7 @@ class SQLiteLedger(StoredLedger):
         return self._database.each(_sql.to_allocation, _ALLOCATIONS, values)
 
     def balances(self, customer_id: str, *, before: dt.date) -> Mapping[str, Decimal]:
-        values = (self._tenant, wanted(customer_id), before.isoformat())
+        values = self._of(customer_id) | {"day": before.isoformat()}
         return {
             currency: from_halves(high, low)
             for currency, high, low in self._database.rows(_BALANCES, values)
@@ -76,7 +76,7 @@ class SQLiteLedger(StoredLedger):
         return from_halves(high or 0, low or 0)
 
     def open_items(self, customer_id: str, as_of: dt.date) -> Sequence[OpenItem]:
-        values = (self._tenant, wanted(customer_id), as_of.isoformat())
+        values = self._of(customer_id) | {"day": as_of.isoformat()}
         entries: dict[str, LedgerEntry] = {}
         left: dict[str, int] = {}
         for entry, units in self._database.each(_with_units, _OPEN_ITEMS, values):
@@ -86,11 +86,11 @@ class SQLiteLedger(StoredLedger):
         return [OpenItem(entry, from_units(left[entry.id])) for entry in ordered]
 
     def currencies(self, customer_id: str, *, until: dt.date) -> Sequence[str]:
-        values = (self._tenant, wanted(customer_id), until.isoformat())
+        values = self._of(customer_id) | {"day": until.isoformat()}
         return self._database.each(str, _CURRENCIES, values)
 
     def last_payments(self, customer_id: str, *, until: dt.date) -> Mapping[str, Payment]:
-        values = (self._tenant, wanted(customer_id), until.isoformat())
+        values = self._of(customer_id) | {"day": until.isoformat()}
         return dict(self._database.each(_payment, _LAST_PAYMENTS, values))
 
     def entries_of_documents(
@@ -165,8 +165,11 @@ class SQLiteLedger(StoredLedger):
                 )
             return self._database.run(_DELETE_ENTRY, (self._tenant, wanted(entry_id))) > 0
 
+    def _of(self, customer_id: str) -> dict[str, str | None]:
+        return {"tenant": self._tenant, "customer": wanted(customer_id)}
+
     def _allocations_on(self, entry_ids: Iterable[str]) -> list[Allocation]:
-        values = (id_list(entry_ids), self._tenant)
+        values = {"ids": id_list(entry_ids), "tenant": self._tenant}
         return self._database.each(_sql.to_allocation, _ALLOCATIONS_ON, values)
 
     def _entries_on(self, allocations: Collection[Allocation]) -> list[tuple[LedgerEntry, int]]:
@@ -248,14 +251,16 @@ def _each_currency(name: str, where: str) -> str:
     """
 
 
-_OWN = "entries.tenant = ?1 AND entries.customer_id = ?2"
+_OWN = "entries.tenant = :tenant AND entries.customer_id = :customer"
 _OWN_CURRENCIES = _each_currency("own", _OWN)
 
 _ENTRIES = (
     f"{_OWN_CURRENCIES} SELECT {_ENTRY} FROM own CROSS JOIN entries "
-    f"ON {_OWN} AND entries.currency = own.currency AND date BETWEEN ?3 AND ?4"
+    f"ON {_OWN} AND entries.currency = own.currency AND date BETWEEN :first AND :last"
 )
-_BALANCES = f"SELECT currency, {_SIGNED} FROM entries WHERE {_OWN} AND date < ?3 GROUP BY currency"
+_BALANCES = (
+    f"SELECT currency, {_SIGNED} FROM entries WHERE {_OWN} AND date < :day GROUP BY currency"
+)
 _PLACE = "tenant = ? AND customer_id = ? AND currency = ? AND (date, side, id)"
 _ENTRY_PAGE = (
     f"SELECT {_sql.ENTRY} FROM entries WHERE {_PLACE} > (?, ?, ?) AND date <= ? "
@@ -264,23 +269,23 @@ _ENTRY_PAGE = (
 _BALANCE_THROUGH = f"SELECT {_SIGNED} FROM entries WHERE {_PLACE} <= (?, ?, ?)"
 _CURRENCIES = (
     f"{_OWN_CURRENCIES} SELECT currency FROM own WHERE EXISTS (SELECT 1 FROM entries "
-    f"WHERE {_OWN} AND entries.currency = own.currency AND date <= ?3) ORDER BY currency"
+    f"WHERE {_OWN} AND entries.currency = own.currency AND date <= :day) ORDER BY currency"
 )
 # What is open now, and what is settled now but by allocations that do not count yet.
 _OPEN_ITEMS = f"""
     SELECT {_ENTRY}, open_units FROM entries
-    WHERE {_OWN} AND date <= ?3 AND open_units > 0
+    WHERE {_OWN} AND date <= :day AND open_units > 0
     UNION ALL
     SELECT {_ENTRY}, allocations.units FROM allocations CROSS JOIN entries
-    ON entries.tenant = ?1 AND entries.id IN (debit_id, credit_id) AND entries.date <= ?3
-    WHERE allocations.tenant = ?1 AND allocations.customer_id = ?2 AND counted_on > ?3
+    ON entries.tenant = :tenant AND entries.id IN (debit_id, credit_id) AND entries.date <= :day
+    WHERE allocations.tenant = :tenant AND allocations.customer_id = :customer AND counted_on > :day
 """
 _LAST_PAYMENTS = f"""
     {_each_currency("paid", f"{_OWN} AND kind = 'payment'")},
     latest (currency, day) AS (
         SELECT currency, (
             SELECT max(date) FROM entries WHERE {_OWN} AND kind = 'payment'
-            AND entries.currency = paid.currency AND date <= ?3
+            AND entries.currency = paid.currency AND date <= :day
         ) FROM paid
     )
     SELECT latest.currency, day, {_sql.HALVES.format("units")} FROM latest CROSS JOIN entries
@@ -310,8 +315,8 @@ _ALLOCATIONS_BY_ID = (
 )
 _ALLOCATIONS_ON = (
     " UNION ".join(
-        f"SELECT {_ALLOCATION} FROM json_each(?1) AS wanted "
-        f"CROSS JOIN allocations ON tenant = ?2 AND {side} = value"
+        f"SELECT {_ALLOCATION} FROM json_each(:ids) AS wanted "
+        f"CROSS JOIN allocations ON tenant = :tenant AND {side} = value"
         for side in ("debit_id", "credit_id")
     )
     + " ORDER BY 1"

@@ -133,7 +133,7 @@ class SQLiteTokens(TokenRepository):
         try:
             with self._database.writing():
                 renamed = self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
-                self._database.run(_FIND_LATEST, (self._tenant, new_id))
+                self._database.run(_FIND_LATEST, {"tenant": self._tenant, "customer": new_id})
                 return renamed
         except StorageError as error:
             if isinstance(error.__cause__, sqlite3.IntegrityError):
@@ -143,7 +143,7 @@ class SQLiteTokens(TokenRepository):
 
     def _keys(self) -> list[str]:
         """The fingerprints of all keys that any customer's latest token was issued under."""
-        return self._database.each(str, _KEYS, (self._tenant,))
+        return self._database.each(str, _KEYS, {"tenant": self._tenant})
 
     def _by_customer(self, sql: str, customer_ids: Iterable[str]) -> dict[str, PortalToken]:
         values = (id_list(customer_ids), self._tenant)
@@ -219,7 +219,7 @@ _PAGE = (
     "AND expires_at < ? ORDER BY expires_at, id LIMIT ?"
 )
 _COUNT = f"SELECT count(*) FROM tokens WHERE {_SPAN} AND expires_at >= ? AND expires_at < ?"
-_LEAST_KEY = "SELECT min(key_fingerprint) FROM tokens WHERE tenant = ?1 AND is_latest = 1"
+_LEAST_KEY = "SELECT min(key_fingerprint) FROM tokens WHERE tenant = :tenant AND is_latest = 1"
 _KEYS = f"""
     WITH RECURSIVE keys (fingerprint) AS (
         SELECT ({_LEAST_KEY})
@@ -242,5 +242,6 @@ _LAST_OPENED = f"SELECT tokens.id, opened_at {_OF_IDS} WHERE opened_at IS NOT NU
 _RENAME = "UPDATE tokens SET customer_id = ?, reason = NULL WHERE tenant = ? AND customer_id = ?"
 _FIND_LATEST = (
     "UPDATE tokens SET is_latest = (added = (SELECT max(added) FROM tokens "
-    "WHERE tenant = ?1 AND customer_id = ?2)) WHERE tenant = ?1 AND customer_id = ?2"
+    "WHERE tenant = :tenant AND customer_id = :customer)) "
+    "WHERE tenant = :tenant AND customer_id = :customer"
 )

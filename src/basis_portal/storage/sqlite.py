@@ -100,7 +100,7 @@ if TYPE_CHECKING:
 _OPENING = f"""
     SELECT {_sql.prefixed("settings", _sql.SETTINGS)}, {_sql.prefixed("tokens", _sql.TOKEN)},
            opened_at, {_sql.prefixed("customers", _sql.CUSTOMER)}
-    FROM (SELECT ?1 AS tenant, ?2 AS token_id) AS asked
+    FROM (SELECT ? AS tenant, ? AS token_id) AS asked
     LEFT JOIN settings ON settings.tenant = asked.tenant
     LEFT JOIN tokens ON tokens.tenant = asked.tenant AND tokens.id = asked.token_id
     LEFT JOIN customers ON customers.tenant = asked.tenant AND customers.id = tokens.customer_id
