@@ -173,6 +173,15 @@ def test_a_cancelled_invoice_was_open_until_it_was_cancelled() -> None:
         assert _open(entries, parts, as_of) == expected
 
 
+def test_parts_are_told_in_the_order_in_which_they_count() -> None:
+    """An old credit that was applied late comes after a younger one applied at once."""
+    tomorrow = D + dt.timedelta(days=1)
+    entries = [_invoice(), _payment(), _payment(D - dt.timedelta(days=9), id="OLD")]
+    allocations = [_allocated(50, tomorrow, id="B", credit_id="OLD"), _allocated(50)]
+    parts = parts_by_allocation(entries, allocations, tomorrow)
+    assert [part.credit.id for part in applied_by_entry(parts)["I"]] == ["P", "OLD"]
+
+
 def test_parts_of_other_entries_are_left_out() -> None:
     """Open amounts of some entries ask for no more than those, whatever else is applied."""
     invoice, payment = _invoice(), _payment()

@@ -67,9 +67,13 @@ def test_units_round_trip(amount: Decimal) -> None:
 
 
 @given(st.integers(-(2**100), 2**100))
+@example(-(2**63) * 100)
 def test_units_of_sums_round_trip(units: int) -> None:
-    """Units beyond 64 bits survive the way to a Decimal and back."""
-    assert to_units(from_units(units)) == units
+    """Units beyond 64 bits survive the way to a Decimal and back, with two decimals or four."""
+    amount = from_units(units)
+    assert to_units(amount) == units
+    assert Fraction(amount) == Fraction(units, 10_000)
+    assert amount.as_tuple().exponent == (-4 if units % 100 else -2)
 
 
 @given(amounts(signed=True))

@@ -23,6 +23,7 @@ from basis_portal import (
     document_state,
     open_item_state,
 )
+from basis_portal.domain.money import from_units, to_units
 from basis_portal.testing.builders import (
     a_credit_note,
     a_payment,
@@ -35,7 +36,6 @@ from basis_portal.testing.strategies import amounts, dates, documents, optional
 TODAY = dt.date(2025, 3, 31)
 PAYMENT, CREDIT_NOTE, WRITE_OFF = EntryKind.PAYMENT, EntryKind.CREDIT_NOTE, EntryKind.WRITE_OFF
 CREDITS = [kind for kind in EntryKind if not kind.is_debit]
-NOTHING: frozenset[EntryKind] = frozenset()
 
 
 def _day(days: int) -> dt.date:
@@ -91,6 +91,31 @@ def test_a_state_keeps_its_promises(view: DocumentView) -> None:
     assert bool(state.words) is (view.kind is not DocumentKind.SALES_ORDER)
     if "ue" in state.words:
         assert open_invoice
+
+
+@given(
+    st.builds(
+        an_entry,
+        kind=st.sampled_from(EntryKind),
+        date=dates(),
+        due_date=optional(dates()),
+        amount=amounts(above_zero=True),
+    ),
+    st.integers(1, 10),
+    dates(),
+)
+def test_an_open_item_has_the_words_of_its_document(
+    entry: LedgerEntry, tenths: int, as_of: dt.date
+) -> None:
+    """What is open of an invoice or credit note is told in the same words as the document."""
+    left = max(from_units(to_units(entry.amount) * tenths // 10), Decimal("0.0001"))
+    head: dict[str, Any] = {"date": entry.date, "due_date": entry.due_date}
+    document = an_invoice(**head) if entry.is_debit else a_credit_note(**head)
+    part = [PAYMENT] if left < entry.amount else []
+    view = _view(document, f"{left}", *part, open_due_date=entry.due_date, as_of=as_of)
+    state = open_item_state(OpenItem(entry, left), as_of)
+    assert state == document_state(view)
+    assert state.tone is not Tone.DONE
 
 
 @pytest.mark.parametrize(

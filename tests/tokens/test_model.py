@@ -282,4 +282,4 @@ class TokenModel(RuleBasedStateMachine):
 
 
 TestTokenModel = TokenModel.TestCase
-TestTokenModel.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestTokenModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

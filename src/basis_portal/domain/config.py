@@ -80,7 +80,7 @@ class PortalConfig:
         if not isinstance(data, Mapping):
             raise InvalidValue.of("PortalConfig", data, "must be a mapping")
         if strange := [key for key in data if not isinstance(key, str)]:
-            raise InvalidValue(f"unknown key {shown_few(sorted(strange, key=str))} @ $")
+            raise InvalidValue(f"unknown key {shown_few(strange)} @ $")
         try:
             return _converter().structure(data, cls)
         except cattrs.BaseValidationError as error:
