@@ -61,7 +61,7 @@ def types(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests on the lowest versions of all dependencies."""
     session.install("-e", ".[demo,test]", *LOWEST)
-    session.run("pytest", "-q", *session.posargs)
+    session.run("python", "-m", "pytest", "-q", *session.posargs)
 
 
 @nox.session

@@ -277,7 +277,7 @@ class PortalAccess:
         invoices_only = not visible.shows(Section.STATEMENT)
         with self._context.storage.snapshot():
             summary = self._account(admitted).summary(invoices_only=invoices_only)
-            return summary if visible.links_all() else summary.with_items(visible.item)
+            return summary.with_items(visible.item)
 
     # --- messages
 
@@ -286,9 +286,17 @@ class PortalAccess:
 
         Raises `SectionHidden` where messages are switched off.
         """
-        self._enter(Section.MESSAGES)
+        visible = self._visible(self._enter(Section.MESSAGES))
         page = thread_page(self._context, self._customer.id, after, limit)
-        return Page(tuple(CustomerMessage.of(one) for one in page.items), page.next)
+        visible.look_up(message.document_id for message in page.items)
+        messages = [CustomerMessage.of(one) for one in page.items]
+        return Page(
+            tuple(
+                one if visible.may_open(one.document_id) else attrs.evolve(one, document_id=None)
+                for one in messages
+            ),
+            page.next,
+        )
 
     def send_message(
         self, text: str, *, document_id: str | None = None, idempotency_key: str | None = None
@@ -388,12 +396,13 @@ def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
         known = unit.messages.by_key(message.customer_id, message.idempotency_key)
         if known is not None:
             return known
-    sent = unit.messages.sent_since(message.customer_id, message.at - HOUR)
+    since = unit.messages.sent_since(message.customer_id, message.at - HOUR)
+    sent = [instant for instant in since if instant <= message.at]
     if len(sent) >= MESSAGES_AN_HOUR:
         retry_at = sent[-MESSAGES_AN_HOUR] + HOUR
         raise TooManyMessages(
             f"{MESSAGES_AN_HOUR} messages were sent in the last hour; "
-            f"you can write again at {retry_at:%H:%M} UTC",
+            f"you can write again at {_next_minute(retry_at):%H:%M} UTC",
             retry_at=retry_at,
         )
     unit.messages.add(message)
@@ -402,6 +411,12 @@ def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
     )
     unit.audit.append([entry])
     return message
+
+
+def _next_minute(instant: dt.datetime) -> dt.datetime:
+    """The first full minute not before an instant: words must not promise too early."""
+    whole = instant.replace(second=0, microsecond=0)
+    return whole if whole == instant else whole + dt.timedelta(minutes=1)
 
 
 def _open_documents(account: Account, kind: DocumentKind) -> frozenset[str]:

@@ -20,6 +20,7 @@ from .domain.allocation import (
     AppliedPart,
     OpenItem,
     applied_by_entry,
+    check_distinct,
     open_amounts,
     open_items,
     parts_by_allocation,
@@ -80,6 +81,7 @@ class Account:
         ]
         if len(own) < len(found):
             log().error("the ledger repository returned entries of another customer; dropped")
+        check_distinct("entry", (entry.id for entry in own))
         return sorted(own, key=lambda entry: entry.key)
 
     def _is_fifo(self) -> bool:
@@ -104,9 +106,10 @@ class Account:
         return self._parts
 
     def _period(self, start: dt.date, end: dt.date) -> list[LedgerEntry]:
-        if self._history is not None:
-            return [entry for entry in self._history if start <= entry.date <= end]
-        return self._own(self._ledger.entries(self._customer_id, start=start, end=end))
+        found = self._history
+        if found is None:
+            found = self._own(self._ledger.entries(self._customer_id, start=start, end=end))
+        return [entry for entry in found if start <= entry.date <= end]
 
     def _balances_before(self, day: dt.date) -> Mapping[str, Decimal]:
         if self._can(SupportsBalances):
@@ -131,7 +134,7 @@ class Account:
             parts = self._all_parts()
             return open_items(self._all_entries(), parts, self.as_of)
         ledger = cast(SupportsOpenItems, self._ledger)
-        found = ledger.open_items(self._customer_id, self.as_of)
+        found = list(ledger.open_items(self._customer_id, self.as_of))
         own = [
             item
             for item in found
@@ -261,13 +264,28 @@ class Account:
                     limit=limit,
                 )
             )
-            yield self._own(found)
+            own = self._own(found)
+            kept = [one for one in own if self._belongs(one, currency, start, after)]
+            if len(kept) < len(own):
+                log().error("the ledger repository returned entries not asked for; dropped")
+            yield kept
             if len(found) < limit:
                 return
             last = next((e.key for e in reversed(found) if isinstance(e, LedgerEntry)), None)
             if last is None or (after and last <= after):
                 raise LedgerError("the pages of the ledger repository do not go on")
             after = last
+
+    def _belongs(
+        self, entry: LedgerEntry, currency: str, start: dt.date | None, after: EntryKey | None
+    ) -> bool:
+        """True for an entry of the currency, in the period, and past the last one seen."""
+        return (
+            entry.currency == currency
+            and (start is None or start <= entry.date)
+            and entry.date <= self.as_of
+            and (after is None or entry.key > after)
+        )
 
     def page(
         self, currency: str, start: dt.date | None, after: EntryKey | None, limit: int

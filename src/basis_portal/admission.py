@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import TypeVar
 
 import attrs
 
@@ -16,8 +17,10 @@ from .domain.audit import AuditEntry, AuditEvent, Cause
 from .domain.config import PortalConfig, StoredSettings
 from .domain.customers import Customer
 from .domain.portal_token import PortalToken, TokenStatus, short_id
-from .errors import AccessDenied, InvalidValue, PortalNotAvailable, StorageError
+from .errors import AccessDenied, PortalNotAvailable, StorageError
 from .repositories import Opening, UnitOfWork
+
+T = TypeVar("T")
 
 _CAUSE_OF = {
     TokenStatus.REVOKED: Cause.REVOKED,
@@ -68,20 +71,27 @@ def open_link(context: Context, text: object, *, record: bool) -> Admitted:
 def admit(context: Context, token_id: str, *, record: bool) -> Admitted:
     """Admit the holder of a token whose signature was good. Raises as `open_link`."""
     _require_gate(context)
-    found = context.storage.opening(token_id)
+    found = _denying("the storage failed", lambda: context.storage.opening(token_id))
     _require_switch(found.settings)
-    try:
-        now = context.now()
-    except InvalidValue:
-        log().exception("access denied: the clock failed")
-        raise AccessDenied from None
-    judged = _judge(context, found, now)
+    now = _denying("the clock failed", context.now)
+    judged = _judge(context, token_id, found, now)
     if isinstance(judged, Cause):
         log().info("access denied: %s, token %s", judged, short_id(token_id))
         if record:
             _note_refused(context, token_id, found.token, judged, now)
         raise AccessDenied
     return Admitted(judged, found.settings.config, now, found.token, found.opened_at)
+
+
+def _denying(what: str, ask: Callable[[], T]) -> T:
+    """What ``ask`` gives; all but `StorageError` that it raises denies."""
+    try:
+        return ask()
+    except StorageError:
+        raise
+    except Exception:
+        log().exception("access denied: %s", what)
+        raise AccessDenied from None
 
 
 def admit_preview(context: Context, customer_id: str) -> Admitted:
@@ -99,11 +109,14 @@ def judge_token(context: Context, token: PortalToken, now: dt.datetime) -> Custo
     return _judge_customer(token, context.customers.get(token.customer_id))
 
 
-def _judge(context: Context, found: Opening, now: dt.datetime) -> Customer | Cause:
+def _judge(context: Context, token_id: str, found: Opening, now: dt.datetime) -> Customer | Cause:
     """As `judge_token`, of what one read found; a check that fails is a cause like any other."""
     token = found.token
     if token is None:
         return Cause.UNKNOWN
+    if token.id != token_id:
+        log().error("the storage answered for another token than asked for")
+        return Cause.FAULT
     try:
         if not context.storage_has_customers:
             return judge_token(context, token, now)

@@ -17,7 +17,7 @@ from .domain.gate import Edition, gate_open
 from .domain.ledger import AllocationRule
 from .domain.portal_token import check_staff
 from .domain.visibility import DocumentVisibility
-from .errors import CustomerBlocked, CustomerNotFound, InvalidValue, PortalNotAvailable
+from .errors import CustomerBlocked, CustomerNotFound, InvalidValue, PortalNotAvailable, shown
 from .links import LinkSigner
 from .repositories import (
     CustomerRepository,
@@ -27,6 +27,7 @@ from .repositories import (
     SupportsBalances,
     SupportsEntryPages,
     SupportsFiles,
+    SupportsIssuedKinds,
     SupportsLookup,
     SupportsOpenItems,
     SupportsYears,
@@ -40,6 +41,7 @@ _CAPABILITIES = (
     SupportsBalances,
     SupportsEntryPages,
     SupportsFiles,
+    SupportsIssuedKinds,
     SupportsLookup,
     SupportsOpenItems,
     SupportsYears,
@@ -115,7 +117,7 @@ class Context:
         customer = self.customers.get(customer_id)
         if customer is None or customer.id != customer_id:
             raise CustomerNotFound(
-                f"no customer has the id {customer_id!r}", customer_id=customer_id
+                f"no customer has the id {shown(customer_id)}", customer_id=customer_id
             )
         return customer
 
@@ -124,7 +126,8 @@ class Context:
         customer = self.customer(customer_id)
         if customer.blocked:
             raise CustomerBlocked(
-                f"customer {customer_id!r} is blocked and gets no access", customer_id=customer_id
+                f"customer {shown(customer_id)} is blocked and gets no access",
+                customer_id=customer_id,
             )
         return customer
 

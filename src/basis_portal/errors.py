@@ -6,17 +6,22 @@ evidence as attributes. None repeats a secret key or a token text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 _SHOWN = 80  # characters of a refused value that a message repeats
+_READ = 4000  # characters of it that are looked at
+_LINK = r"[\w-]{22}\.[\w-]{43}"  # staff paste links where they do not belong
 
 
 def shown(value: object) -> str:
-    """The value as a message shows it: its ``repr``, cut to a readable length."""
+    """The value as a message shows it: its ``repr``, cut to a readable length, without a link."""
+    if isinstance(value, str):
+        value = re.sub(_LINK, "<link>", value[:_READ])[: _SHOWN + 1]
     try:
-        text = repr(value[: _SHOWN + 1] if isinstance(value, str | bytes) else value)
+        text = repr(value[: _SHOWN + 1] if isinstance(value, bytes) else value)
     except Exception:  # a value whose repr fails is refused like any other
         text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

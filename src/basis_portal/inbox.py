@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .admission import Admitted
 from .context import Context, staff_name
 from .domain.audit import AuditEntry, AuditEvent
 from .domain.checks import check_id
@@ -9,6 +10,7 @@ from .domain.messages import Author, InternalNote, Message
 from .domain.paging import Page, check_limit, instant_key, make_page
 from .links import new_token_id
 from .repositories import UnitOfWork
+from .visible import Visible
 
 
 class Inbox:
@@ -62,12 +64,16 @@ class Inbox:
 
         Raises:
             CustomerNotFound: there is no such customer.
+            DocumentNotFound: the customer cannot see the document it is about.
             InvalidValue: the text has not 1 to 2,000 characters, or another rule is broken.
         """
         self._context.require_management()
-        self._context.customer(customer_id)
+        customer = self._context.customer(customer_id)
         who, now = staff_name(by), self._context.now()
         message = Message(new_token_id(), customer_id, now, Author.SELLER, text, who, document_id)
+        if document_id is not None:
+            config = self._context.storage.settings.get().config
+            Visible(self._context, Admitted(customer, config, now, None)).document(document_id)
 
         def work(unit: UnitOfWork) -> None:
             unit.messages.add(message)

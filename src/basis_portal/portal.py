@@ -88,6 +88,7 @@ class Portal:
             check_member("edition", edition, Edition)
         if not callable(feature_enabled):
             check_member("feature_enabled", feature_enabled, bool)
+        policy = DocumentVisibility() if visibility is None else visibility
         self._context = Context(
             storage=storage,
             customers=_given(customers, storage, "customers"),
@@ -100,9 +101,7 @@ class Portal:
             timezone=check_timezone(timezone),
             edition=edition,
             feature_enabled=feature_enabled,
-            visibility=check_member(
-                "visibility", visibility or DocumentVisibility(), DocumentVisibility
-            ),
+            visibility=check_member("visibility", policy, DocumentVisibility),
             allocation_rule=check_member("allocation_rule", allocation_rule, AllocationRule),
             aging_edges=check_edges(aging_edges),
         )

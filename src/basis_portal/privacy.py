@@ -55,7 +55,9 @@ class Privacy:
 
         Ends its token, removes its messages and the notes on it, empties the reasons in
         tokens and trail, and replaces its id there; audited under the pseudonym. It cannot
-        be undone. Raises `InvalidValue`.
+        be undone. Remove or block the customer in the host first: for whoever is still among
+        its customers the next `TokenService.ensure` issues a token, as for one who never had
+        any. Raises `InvalidValue`.
         """
         check_id("customer_id", customer_id)
         who, now = staff_name(by), self._context.now()

@@ -129,6 +129,20 @@ class SupportsYears(Protocol):
 
 
 @runtime_checkable
+class SupportsIssuedKinds(Protocol):
+    """Documents: which of those that entries name may be opened, without reading them."""
+
+    def issued_kinds(
+        self, customer_id: str, document_ids: Collection[str]
+    ) -> Mapping[str, DocumentKind]:
+        """The kind, by id, of those of up to 1,000 documents that are this customer's and issued.
+
+        In no particular order. Drafts, cancelled and foreign documents are left out.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsFiles(Protocol):
     """Documents: the host's own file of one, such as its PDF."""
 
@@ -390,7 +404,7 @@ class AuditRepository(Protocol):
         by: str | None = None,
         cause: Cause | None = None,
     ) -> dt.datetime | None:
-        """The latest instant of an entry of this event that matches all values given, or None."""
+        """The instant of the entry appended last of this event and all values given, or None."""
         ...
 
     def rename_customer(self, customer_id: str, new_id: str) -> int:
@@ -500,7 +514,7 @@ class StoredCustomers(CustomerRepository, Protocol):
         ...
 
 
-class StoredDocuments(DocumentRepository, SupportsYears, Protocol):
+class StoredDocuments(DocumentRepository, SupportsYears, SupportsIssuedKinds, Protocol):
     """Documents kept by the storage. An id is one document's, whoever the customer is."""
 
     def save(self, *documents: Document) -> None:

@@ -31,11 +31,11 @@ from .errors import (
     NoActiveToken,
     TokenChanged,
 )
+from .errors import shown as readable
 from .links import new_token_id
 from .repositories import UnitOfWork
 
 BATCH = 1000
-_PASTED_LIMIT = 4000
 
 
 class Outcome(StrEnum):
@@ -123,7 +123,7 @@ class TokenService:
             latest = _latest(unit, customer_id)
             if latest and latest.status_at(issuing.now) is TokenStatus.ACTIVE:
                 raise ActiveTokenExists(
-                    f"customer {customer_id!r} has an active token, issued by "
+                    f"customer {readable(customer_id)} has an active token, issued by "
                     f"{latest.issued_by}; regenerate replaces it",
                     token=latest,
                 )
@@ -161,7 +161,7 @@ class TokenService:
             current = latest.id if latest and latest.is_current else None
             if if_current not in (None, current):
                 raise TokenChanged(
-                    f"the token of customer {customer_id!r} was changed meanwhile; "
+                    f"the token of customer {readable(customer_id)} was changed meanwhile; "
                     "nothing was issued",
                     token=latest,
                 )
@@ -185,7 +185,7 @@ class TokenService:
             status = latest.status_at(issuing.now) if latest else None
             if status is TokenStatus.REVOKED:
                 raise AccessRevoked(
-                    f"access of customer {customer_id!r} was revoked; "
+                    f"access of customer {readable(customer_id)} was revoked; "
                     "generate a token to give it again",
                     customer_id=customer_id,
                 )
@@ -234,7 +234,7 @@ class TokenService:
             if latest is None or latest.status_at(now) is not TokenStatus.ACTIVE:
                 status = latest.status_at(now) if latest else "none"
                 raise NoActiveToken(
-                    f"customer {customer_id!r} has no active token ({status}); generate one",
+                    f"customer {readable(customer_id)} has no active token ({status})",
                     customer_id=customer_id,
                 )
             event = AuditEvent.LINK_SHOWN if shown else AuditEvent.LINK_COPIED
@@ -283,13 +283,15 @@ class TokenService:
             check_reason("reason", reason)
         storage, revoked, after = self._context.storage, 0, None
         while found := storage.tokens.current_page(after=after, limit=BATCH):
-            ids = [token.id for token in found]
+            ids = [token.customer_id for token in found]
 
             def work(unit: UnitOfWork, ids: Sequence[str] = ids) -> int:
-                return len(_revoke(unit, ids, now, who, reason))
+                # Looked up again: a colleague may have regenerated one a moment ago.
+                latest = [token.id for token in unit.tokens.latest(ids).values()]
+                return len(_revoke(unit, latest, now, who, reason))
 
-            revoked += storage.transact(work, lock=[token.customer_id for token in found])
-            after = found[-1].customer_id
+            revoked += storage.transact(work, lock=ids)
+            after = ids[-1]
         return revoked
 
     # --- what staff look at
@@ -356,9 +358,12 @@ class TokenService:
         return self._context.links.fingerprints
 
     def check(self, text: str) -> LinkCheck:
-        """Tell whose link a pasted text is, and why it fails. The text is never kept."""
+        """Tell whose link a pasted text holds, and why it fails. The text is never kept.
+
+        It may be a whole address, with what mail programs put around it.
+        """
         self._context.require_management()
-        token_id = self._context.links.read(_pasted_token(text))
+        token_id = self._context.links.find(text)
         if token_id is None:
             return LinkCheck(Cause.UNREADABLE, None, None)
         token = self._context.storage.tokens.get(token_id)
@@ -455,7 +460,12 @@ class _Issuing:
 
     def _expires_at(self, unit: UnitOfWork) -> dt.datetime:
         days = self.days or unit.settings.get().config.token_expiry_days
-        expires_at: dt.datetime = self.now + relativedelta(days=days)
+        try:
+            expires_at: dt.datetime = self.now + relativedelta(days=days)
+        except (OverflowError, ValueError):
+            raise InvalidValue.of(
+                "clock()", self.now, f"must be {days} days before 10000"
+            ) from None
         return expires_at
 
     def _new(self, customer_id: str, expires_at: dt.datetime, replaces: str | None) -> PortalToken:
@@ -556,11 +566,3 @@ def _within(now: dt.datetime, time: object) -> dt.datetime:
         return now + time
     except OverflowError:
         return dt.datetime.max.replace(tzinfo=dt.UTC)
-
-
-def _pasted_token(text: object) -> str:
-    """The token in what staff pasted: a whole address or its last part."""
-    if not isinstance(text, str) or len(text) > _PASTED_LIMIT:
-        return ""
-    address = text.strip().split("#", 1)[0].split("?", 1)[0]
-    return address.rstrip("/").rsplit("/", 1)[-1]

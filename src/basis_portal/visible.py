@@ -7,8 +7,8 @@ repository returns is checked again before it leaves; a wrong one is dropped and
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import TypeGuard, cast
 
 import attrs
@@ -18,13 +18,14 @@ from .context import Context, log
 from .domain.allocation import AppliedPart, OpenItem
 from .domain.checks import check_id
 from .domain.documents import Document, DocumentKind, DocumentStatus
-from .domain.ledger import EntryKind, LedgerEntry
+from .domain.ledger import LedgerEntry
 from .domain.paging import PAGE_LIMIT, Page, write_cursor
 from .domain.statement import CurrencyStatement, StatementLine
 from .domain.visibility import BASE_RULES, SECTION_OF, DocumentVisibility, Section
 from .errors import DocumentNotFound, InvalidValue, SectionHidden
-from .repositories import DocumentKey, SupportsYears
+from .repositories import DocumentKey, SupportsIssuedKinds, SupportsYears
 
+_LOOKED_UP = 1000
 _PAGES_TRIED = 10  # where a host's policy hides most documents, a page may come up short
 
 
@@ -46,6 +47,7 @@ class Visible:
     def __init__(self, context: Context, admitted: Admitted) -> None:
         self._documents = context.documents
         self._years_known = SupportsYears in context.document_abilities
+        self._kinds_known = SupportsIssuedKinds in context.document_abilities
         self._policy = context.visibility
         self._plain = type(context.visibility) is DocumentVisibility
         self._customer_id = admitted.customer.id
@@ -171,25 +173,39 @@ class Visible:
 
     # --- entries: a hidden document counts, with date, number and amount, but without its id
 
-    def links_all(self) -> bool:
-        """True where no document of an entry is hidden, so that nothing needs to be looked up."""
-        return self._plain and self._config.show_credit_notes
+    def learn(self, entries: Iterable[LedgerEntry]) -> bool:
+        """Look up the documents of entries at once; True where all of them may be opened."""
+        return self.look_up(entry.document_id for entry in entries)
 
-    def may_open(self, entry: LedgerEntry) -> bool:
-        """True where the entry's document may be opened."""
-        document_id = entry.document_id
-        if document_id is None or (self._plain and entry.kind is EntryKind.INVOICE):
-            return True
-        if document_id not in self._openable:
-            try:
-                self._openable[document_id] = bool(self.document(document_id))
-            except DocumentNotFound:
-                self._openable[document_id] = False
-        return self._openable[document_id]
+    def look_up(self, document_ids: Iterable[str | None]) -> bool:
+        """Look up documents at once; True where all of them may be opened."""
+        named = {one for one in document_ids if one}
+        missing = sorted(named - self._openable.keys())
+        for start in range(0, len(missing), _LOOKED_UP):
+            ids = missing[start : start + _LOOKED_UP]
+            found = self._shown_of(frozenset(ids))
+            self._openable.update((one, one in found) for one in ids)
+        return all(self._openable[one] for one in named)
+
+    def _shown_of(self, ids: frozenset[str]) -> set[str]:
+        if self._plain and self._kinds_known:
+            repository = cast(SupportsIssuedKinds, self._documents)
+            kinds = repository.issued_kinds(self._customer_id, ids)
+            return {one for one, kind in kinds.items() if self.shows(SECTION_OF[kind])}
+        shown: set[str] = set()
+        for kind in filter(lambda kind: self.shows(SECTION_OF[kind]), DocumentKind):
+            for found, _ in self._walk(Wanted(kind, len(ids), ids=ids), len(ids)):
+                shown.update(one.id for one in found if self._shows_document(one))
+        return shown
+
+    def may_open(self, document_id: str | None) -> bool:
+        """True where a document that was looked up may be opened, or there is none."""
+        return document_id is None or self._openable[document_id]
 
     def entry(self, entry: LedgerEntry) -> LedgerEntry:
         """The entry, without the id of a document that may not be opened."""
-        return entry if self.may_open(entry) else attrs.evolve(entry, document_id=None)
+        self.learn([entry])
+        return entry if self.may_open(entry.document_id) else attrs.evolve(entry, document_id=None)
 
     def item(self, item: OpenItem) -> OpenItem:
         """The open item, its entry as `entry` gives it."""
@@ -199,9 +215,9 @@ class Visible:
         """The applied part, its entries as `entry` gives them."""
         return attrs.evolve(part, debit=self.entry(part.debit), credit=self.entry(part.credit))
 
-    def lines(self, lines: Iterable[StatementLine]) -> tuple[StatementLine, ...]:
+    def lines(self, lines: Sequence[StatementLine]) -> tuple[StatementLine, ...]:
         """The lines, their entries as `entry` gives them."""
-        if self.links_all():
+        if self.learn(chain.from_iterable(map(_entries_of, lines))):
             return tuple(lines)
         return tuple(
             attrs.evolve(
@@ -212,13 +228,17 @@ class Visible:
 
     def section(self, statement: CurrencyStatement) -> CurrencyStatement:
         """The statement of one currency, its entries as `entry` gives them."""
-        if self.links_all():
-            return statement
-        return attrs.evolve(
-            statement,
-            lines=self.lines(statement.lines),
-            open_items=tuple(map(self.item, statement.open_items)),
-        )
+        lines, items = self.lines(statement.lines), statement.open_items
+        if not self.learn(item.entry for item in items):
+            items = tuple(map(self.item, items))
+        return attrs.evolve(statement, lines=lines, open_items=items)
+
+
+def _entries_of(line: StatementLine) -> Iterator[LedgerEntry]:
+    yield line.entry
+    for part in line.applied:
+        yield part.debit
+        yield part.credit
 
 
 def _key(document: Document) -> DocumentKey:

@@ -21,6 +21,7 @@ from basis_portal import (
     InvalidValue,
     LedgerEntry,
     LedgerError,
+    OpenItem,
     Portal,
     PortalAccess,
     SectionHidden,
@@ -46,6 +47,9 @@ from .worlds import (
 )
 
 CURRENCIES = ("EUR", "JPY", "USD")
+PAST = dt.date(2025, 1, 10)
+INV = an_entry("INV", amount=Decimal(100), date=PAST)
+PAY = a_payment("PAY", amount=Decimal(100), date=PAST)
 
 
 def noon(day: dt.date) -> dt.datetime:
@@ -510,6 +514,86 @@ def test_pages_that_do_not_go_on(portal: Portal, storage: Any, host: Any) -> Non
         assert list(short.statement_lines("EUR")) == []
 
 
+class Careless(HostLedger):
+    """A host whose pages of entries forget the currency and the period."""
+
+    def entry_page(self, customer_id: str, currency: str, **asked: Any) -> Any:
+        """The entries past a place, of any currency and day."""
+        following = [e for e in self.all_entries if not asked["after"] or e.key > asked["after"]]
+        return sorted(following, key=lambda one: one.key)[: asked["limit"]]
+
+    def balance_through(self, customer_id: str, currency: str, key: Any) -> Decimal:
+        """The balance up to a place."""
+        through = [e for e in self.all_entries if e.currency == currency and e.key <= key]
+        return total(entry.signed_amount for entry in through)
+
+
+def test_pages_of_more_than_was_asked_for(
+    portal: Portal, storage: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Entries of other currencies and days on a host's page are dropped, logged, never added."""
+    entries = [
+        an_entry(f"E{n:02}", date=dt.date(2025, 1, 1 + n // 2), currency=("EUR", "USD")[n % 2])
+        for n in range(40)
+    ]
+    storage.ledger.save(*entries)
+    wrong = opened(over(storage, ledger=Careless(entries)), "C-1001")
+    good = opened(portal, "C-1001")
+    for start, end in ((None, None), (dt.date(2025, 1, 3), dt.date(2025, 1, 9))):
+        assert list(wrong.statement_lines("USD", start, end)) == list(
+            good.statement_lines("USD", start, end)
+        )
+        found, expected = (
+            all_pages(one.statement_page, "EUR", start, end, limit=2) for one in (wrong, good)
+        )
+        assert found == expected
+    assert "entries not asked for" in caplog.text
+
+
+class Forgetful(HostLedger):
+    """A host that says what is open, and leaves out what it should not."""
+
+    def open_items(self, customer_id: str, as_of: dt.date) -> Any:
+        """All but the first open entry."""
+        return [OpenItem(entry, entry.amount) for entry in self.all_entries[1:]]
+
+    def currencies(self, customer_id: str, *, until: dt.date) -> Any:
+        """The currencies."""
+        return sorted({entry.currency for entry in self.all_entries})
+
+    def last_payments(self, customer_id: str, *, until: dt.date) -> Any:
+        """No payment."""
+        return {}
+
+
+def test_open_items_that_do_not_add_up(portal: Portal, storage: Any) -> None:
+    """Open items that are not the balance of the entries give no statement."""
+    entries = [an_entry(f"E{n}") for n in range(3)]
+    access = opened(over(storage, ledger=Forgetful(entries)), "C-1001")
+    with pytest.raises(LedgerError, match="add up to"):
+        access.statement()
+    assert access.statement(aging=False).by_currency["EUR"].closing_balance == 357
+    whole = opened(over(storage, ledger=HostLedger(entries)), "C-1001")
+    assert whole.statement().by_currency["EUR"].closing_balance == 357
+
+
+@pytest.mark.parametrize("rule", AllocationRule)
+def test_entries_that_stand_there_twice(portal: Portal, storage: Any, rule: AllocationRule) -> None:
+    """An entry that a host gives twice is never counted twice: there is no statement."""
+    ledger = HostLedger([INV, PAY, INV])
+    access = opened(over(storage, ledger=ledger, allocation_rule=rule), "C-1001")
+    calls: list[Callable[[], Any]] = [
+        access.statement,
+        access.summary,
+        lambda: access.statement_page("EUR"),
+        lambda: list(access.statement_lines("EUR")),
+    ]
+    for call in calls:
+        with pytest.raises(LedgerError) as caught:
+            call()
+        assert caught.value.ids == ("INV",)
+
+
 # --- a ledger that is written to while it is read -----------------------------------------
 
 
@@ -530,7 +614,8 @@ class Growing(HostLedger):
 
     def _grow(self) -> None:
         number, day = len(self.all_entries), dt.date(2025, 1, 10)
-        debit, credit = an_entry(f"I{number}", date=day), a_payment(f"P{number}", date=day)
+        debit = an_entry(f"I{number}", date=day)
+        credit = a_payment(f"P{number}", date=day, amount=Decimal(19))
         some = an_allocation(
             f"A{number}", debit_id=debit.id, credit_id=credit.id, amount=Decimal(7), date=day
         )
@@ -568,7 +653,6 @@ def own_invoices(count: int) -> list[Document]:
 
 # --- a ledger that contradicts itself -----------------------------------------------------
 
-INV, PAY = an_entry("INV", amount=Decimal(100)), a_payment("PAY", amount=Decimal(100))
 WRONG: dict[str, tuple[list[LedgerEntry], list[Any], set[str]]] = {
     "settles more than the debit has": (
         [INV, attrs.evolve(PAY, amount=Decimal(900))],
@@ -608,8 +692,7 @@ def test_a_ledger_that_contradicts_itself(portal: Portal, storage: Any, name: st
     """It gives no figure in any view that rests on allocations, and the error names the ids."""
     entries, allocations, ids = WRONG[name]
     storage.documents.save(attrs.evolve(own_invoices(1)[0], id="INV"))
-    entries = [attrs.evolve(one, date=dt.date(2025, 1, 10)) for one in entries]
-    allocations = [attrs.evolve(one, date=dt.date(2025, 1, 10)) for one in allocations]
+    allocations = [attrs.evolve(one, date=PAST) for one in allocations]
     access = opened(over(storage, ledger=HostLedger(entries, allocations)), "C-1001")
     calls: list[Callable[[], Any]] = [
         access.statement,
@@ -633,8 +716,7 @@ def test_a_ledger_that_contradicts_itself(portal: Portal, storage: Any, name: st
 
 def test_fifo_needs_no_allocations(portal: Portal, storage: Any) -> None:
     """Under FIFO nothing contradicts itself: allocations are not asked for."""
-    entries = [attrs.evolve(one, date=dt.date(2025, 1, 10)) for one in (INV, PAY)]
-    ledger = WithoutAllocations(entries)
+    ledger = WithoutAllocations([INV, PAY])
     access = opened(over(storage, ledger=ledger, allocation_rule=AllocationRule.FIFO), "C-1001")
     statement = access.statement().by_currency["EUR"]
     assert statement.open_items == ()

@@ -58,6 +58,7 @@ def thread(access: PortalAccess) -> list[CustomerMessage]:
         ("x" * 2000, "x" * 2000),
         (" " * 500 + "😀" * 2000 + "\n" * 500, "😀" * 2000),
         ("<b>&amp;</b>", "<b>&amp;</b>"),
+        ("a\tb\u2028c\x85d", "a b\nc\nd"),
     ],
 )
 def test_texts(access: PortalAccess, portal: Portal, text: str, kept: str) -> None:
@@ -69,7 +70,7 @@ def test_texts(access: PortalAccess, portal: Portal, text: str, kept: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "\r\n", "x" * 2001, "x\0", "x\x07", "\ud800", "x\u2028y", None, 7, b"x"]
+    "text", ["", "   ", "\r\n", "x" * 2001, "x\0", "x\x07", "\ud800", "x\x1by", None, 7, b"x"]
 )
 def test_bad_texts(access: PortalAccess, state: State, text: Any) -> None:
     """Any other text is refused by its rule, and nothing is kept of it."""
@@ -220,6 +221,25 @@ def test_twenty_an_hour(
     assert caught.value.retry_at == retry_at + dt.timedelta(minutes=2)
 
 
+def test_the_words_of_the_limit(access: PortalAccess, clock: FrozenClock) -> None:
+    """The time that the refusal names is never too early."""
+    clock.set(dt.datetime(2025, 1, 15, 9, 0, 30, tzinfo=dt.UTC))
+    for _ in range(20):
+        access.send_message("x")
+    with pytest.raises(TooManyMessages, match=r"10:01 UTC") as caught:
+        access.send_message("x")
+    assert caught.value.retry_at == dt.datetime(2025, 1, 15, 10, 0, 30, tzinfo=dt.UTC)
+
+
+def test_a_clock_that_goes_back(access: PortalAccess, clock: FrozenClock) -> None:
+    """Messages written at a later time by a clock since set right lock nobody out."""
+    clock.advance(days=3)
+    for _ in range(20):
+        access.send_message("x")
+    clock.advance(days=-3)
+    assert access.send_message("x")
+
+
 def test_the_limit_is_the_customer_s(access: PortalAccess, portal: Portal) -> None:
     """A new link, or a second access, gives no new twenty."""
     for number in range(20):
@@ -261,6 +281,41 @@ def test_documents_that_are_not_visible(
         hidden.send_message("About it", document_id=document_id)
     assert state() == before
     assert hidden.send_message("About it", document_id="INV-C-1001").document_id == "INV-C-1001"
+
+
+def test_a_document_that_is_hidden_since(
+    access: PortalAccess, portal: Portal, storage: Any
+) -> None:
+    """A message about a document that is hidden since stays, without the document's id."""
+    for one in ("CN-C-1001", "INV-C-1001"):
+        access.send_message("About it", document_id=one, idempotency_key=one)
+    portal.messages.reply("C-1001", "About it", document_id="CN-C-1001")
+
+    def about(found: PortalAccess) -> list[str]:
+        return sorted(str(one.document_id) for one in found.messages())
+
+    assert about(access) == ["CN-C-1001", "CN-C-1001", "INV-C-1001"]
+    assert about(opened(portal, "C-1001", show_credit_notes=False)) == [
+        "INV-C-1001",
+        "None",
+        "None",
+    ]
+    storage.documents.delete("INV-C-1001")
+    assert about(opened(portal, "C-1001")) == ["CN-C-1001", "CN-C-1001", "None"]
+
+
+@pytest.mark.parametrize("document_id", ["INV-C-1002", "INV-C-1001-draft", "absent"])
+def test_replies_about_other_documents(
+    access: PortalAccess, portal: Portal, storage: Any, state: State, document_id: str
+) -> None:
+    """Staff reply about a document that the customer can see, or about none."""
+    stock(storage, "C-1002")
+    before = state()
+    with pytest.raises(DocumentNotFound):
+        portal.messages.reply("C-1001", "About it", by="ana", document_id=document_id)
+    assert state() == before
+    portal.messages.reply("C-1001", "About it", by="ana", document_id="INV-C-1001")
+    assert thread(access)[0].document_id == "INV-C-1001"
 
 
 @pytest.mark.parametrize("document_id", ["", "\0", "x" * 256, 7])

@@ -473,6 +473,41 @@ def test_an_unreadable_storage(clock: FrozenClock) -> None:
     assert portal.open(text).summary() == access.summary()
 
 
+class Mixed(InMemoryStorage):
+    """A stranger's storage that answers for one token whatever it is asked for, or fails."""
+
+    instead: str | None = None
+    error: Exception | None = None
+
+    def opening(self, token_id: str) -> Any:
+        """What is known of that one."""
+        if self.error:
+            raise self.error
+        return super().opening(self.instead or token_id)
+
+
+def test_a_storage_with_a_fault(clock: FrozenClock, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever fails inside a check denies: another token's row, or an error of any kind."""
+    storage = Mixed()
+    portal = over(storage, clock)
+    portal.settings.save(ALL_ON)
+    for one in ("C-1", "C-2"):
+        stock(storage, one)
+        portal.tokens.generate(one)
+    text = link_text(portal, "C-1")
+    access, other = portal.open(text), portal.tokens.get("C-2")
+    assert other
+    for storage.instead, storage.error in ((other.id, None), (None, KeyError("row"))):
+        caplog.clear()
+        assert outcome(portal.open, text) is AccessDenied
+        assert outcome(access.summary) is AccessDenied
+        assert [record.levelno for record in caplog.records].count(logging.ERROR) == 2
+    storage.error = None
+    assert portal.open(text).customer.id == "C-1"
+    refused = [e for _, e in storage.audit.page() if e.event is AuditEvent.REFUSED]
+    assert [entry.cause for entry in refused] == ["fault"]
+
+
 # --- the cause, which the visitor never learns --------------------------------------------
 
 

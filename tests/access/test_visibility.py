@@ -34,6 +34,7 @@ from basis_portal.testing.builders import (
     a_credit_note,
     a_customer,
     an_allocation,
+    an_entry,
     an_invoice,
     an_order,
 )
@@ -47,6 +48,7 @@ from .worlds import (
     ORDER,
     HostDocuments,
     all_pages,
+    documents_of,
     opened,
     outcome,
     over,
@@ -389,6 +391,39 @@ def test_a_hidden_credit_note_on_an_invoice(portal: Portal, storage: Any) -> Non
         ("CN 1 ", Decimal(30), None),
         ("PAY 1 ", Decimal("19.00"), None),
     ]
+
+
+class WithKinds(HostDocuments):
+    """A host that can tell which documents are issued, without reading them."""
+
+    def issued_kinds(self, customer_id: str, document_ids: Collection[str]) -> Any:
+        """The kinds of the customer's issued documents among these."""
+        return {
+            one.id: one.kind
+            for one in self.documents
+            if one.id in document_ids
+            and one.customer_id == customer_id
+            and one.status is DocumentStatus.ISSUED
+        }
+
+
+@pytest.mark.parametrize("host", [None, HostDocuments, WithKinds])
+@pytest.mark.parametrize("policy", [DocumentVisibility, Narrow])
+def test_no_dead_links(host: Any, policy: type[DocumentVisibility]) -> None:
+    """An entry whose document is cancelled, a draft, foreign or unknown counts, without a link."""
+    names = ("INV-C-1", "INV-C-1-draft", "INV-C-1-cancelled", "INV-C-2", "absent", "SO-C-1")
+    documents = [*documents_of("C-1"), *documents_of("C-2")]
+    storage = InMemoryStorage()
+    storage.customers.save(a_customer("C-1"))
+    storage.documents.save(*documents)
+    entries = [an_entry(f"E-{one}", customer_id="C-1", document_id=one) for one in names]
+    storage.ledger.save(*entries)
+    repositories = {"documents": host(documents)} if host else {}
+    portal = over(storage, visibility=policy(), **repositories)
+    views = account_views(opened(portal, "C-1"))
+    assert mentioned(views) == {"INV-C-1", "SO-C-1"}
+    assert len(views[0].by_currency["EUR"].lines) == len(names)
+    assert mentioned(account_views(opened(portal, "C-1", show_sales_orders=False))) == {"INV-C-1"}
 
 
 def test_documents_hidden_by_a_policy_count(shop: FullStorage) -> None:

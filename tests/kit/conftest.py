@@ -109,7 +109,7 @@ BASICS = {
 }
 ABILITIES = {
     "customers": (),
-    "documents": ("years", "file"),
+    "documents": ("years", "issued_kinds", "file"),
     "ledger": (
         "balances",
         "open_items",

@@ -291,6 +291,7 @@ VERBS: dict[str, SearchStrategy[Any]] = {
         year=maybe(some((2023, 2024, 2025))),
         ids=maybe(few(document_ids)),
     ),
+    "documents.issued_kinds": calls(customer_ids, few(document_ids)),
     "documents.years": calls(customer_ids, some(DocumentKind)),
     "documents.save": spread(documents),
     "documents.delete": calls(document_ids),

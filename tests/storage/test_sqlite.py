@@ -441,6 +441,10 @@ READS: dict[str, tuple[Callable[[SQLiteStorage], object], set[str]]] = {
         {"documents_listed"},
     ),
     "the years of documents": (lambda s: s.documents.years("x", INVOICE), {"documents_listed"}),
+    "the kinds of documents": (
+        lambda s: s.documents.issued_kinds("x", ["x"]),
+        {"sqlite_autoindex_documents_1"},
+    ),
     "entries": (lambda s: s.ledger.entries("x", start=DAY), {"entries_in_order"}),
     "a page of entries": (
         lambda s: s.ledger.entry_page("x", "EUR", after=(DAY, 1, "x")),

@@ -257,20 +257,26 @@ def test_a_revoke_is_seen_by_another_process(storage: SQLiteStorage, path: Path)
 def test_processes_that_write_without_pause_all_come_to_write(
     storage: SQLiteStorage, path: Path
 ) -> None:
-    """Writers in several processes and threads wait for each other, and none gives up."""
+    """Writers in several processes that read first wait for each other, and none gives up."""
     script = (
         "storage = SQLiteStorage(path)\n"
+        "def work(unit):\n"
+        "    unit.audit.append([an_audit_entry(detail=str(len(unit.audit.page(limit=1000))))])\n"
         "for _ in range(40):\n"
-        "    storage.transact(lambda unit: unit.audit.append([an_audit_entry()]))\n"
+        "    storage.transact(work)\n"
     )
+
+    def work(unit: UnitOfWork) -> None:
+        unit.audit.append([an_audit_entry(detail=str(len(unit.audit.page(limit=1000))))])
 
     def here() -> None:
         for _ in range(40):
-            storage.transact(lambda unit: unit.audit.append([an_audit_entry()]))
+            storage.transact(work)
 
     works: list[Callable[[], object]] = [partial(run_script, path, script)] * 3 + [here] * 3
     in_threads(works)
-    assert len(storage.audit.page(limit=1000)) == 240
+    found = [entry.detail for _, entry in storage.audit.page(limit=1000)]
+    assert found == [str(number) for number in reversed(range(240))]
 
 
 # --- forks --------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from basis_portal import (
     to_jsonable,
 )
 from basis_portal.domain.paging import write_cursor
+from basis_portal.testing.builders import an_invoice
 from basis_portal.testing.clocks import FrozenClock
 
 State = Callable[[], dict[str, Any]]
@@ -102,6 +103,7 @@ def test_a_reply(
     conversation: Portal, access: PortalAccess, clock: FrozenClock, trail: Trail
 ) -> None:
     """A reply is in the thread, audited with who wrote it, and marks what was asked as read."""
+    conversation.documents.save(an_invoice("INV-1", customer_id="C-1001"))
     before = len(trail())
     reply = conversation.messages.reply(
         "C-1001", " Thank you.\r\n", by="a colleague", document_id="INV-1"

@@ -25,7 +25,7 @@ from basis_portal import (
     PortalConfig,
     TokenStatus,
 )
-from basis_portal.testing.builders import NOW, a_message, an_audit_entry
+from basis_portal.testing.builders import NOW, a_message, an_audit_entry, an_invoice
 from basis_portal.testing.clocks import FrozenClock
 
 MakePortal = Callable[..., Portal]
@@ -63,7 +63,9 @@ def hosted(portal: Portal, make_portal: MakePortal, text_of: TextOf, clock: Froz
         access = hosted.open(text_of(hosted, customer_id))
         access.send_message("We paid in cash.", idempotency_key=f"form-{customer_id}")
         clock.advance(minutes=1)
+        hosted.documents.save(an_invoice("INV-9", customer_id=customer_id))
         hosted.messages.reply(customer_id, "we understand", by="ana", document_id="INV-9")
+        hosted.documents.delete("INV-9")
         hosted.messages.note(customer_id, "a difficult one", by="ana", document_id="INV-9")
         hosted.preview(customer_id, by="ana")
     return hosted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import heapq
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
@@ -64,6 +64,13 @@ def check_age_by(age_by: str) -> None:
         raise InvalidValue.of("age_by", age_by, "must be 'due_date' or 'date'")
 
 
+def check_distinct(what: str, ids: Iterable[str]) -> None:
+    """Refuse, with `LedgerError`, ids of which one stands there twice: it would count twice."""
+    twice = sorted(found for found, count in Counter(ids).items() if count > 1)
+    if twice:
+        raise LedgerError(f"{what} twice in the ledger: {', '.join(map(repr, twice))}", ids=twice)
+
+
 def counted_on(allocation: Allocation, debit: LedgerEntry, credit: LedgerEntry) -> dt.date:
     """The day from which an allocation counts: the latest of its date and its entries' dates."""
     return max(allocation.date, debit.date, credit.date)
@@ -78,6 +85,9 @@ def parts_by_allocation(
     included. Raises `LedgerError` with the ids where an allocation names an entry that is
     not there, or two on the same side, or of two customers or currencies.
     """
+    entries, allocations = list(entries), list(allocations)
+    check_distinct("entry", (entry.id for entry in entries))
+    check_distinct("allocation", (allocation.id for allocation in allocations))
     by_id = {entry.id: entry for entry in entries}
     parts = []
     for allocation in allocations:
@@ -135,6 +145,8 @@ def parts_by_fifo(entries: Iterable[LedgerEntry], as_of: dt.date) -> list[Applie
     debits of its currency by due date (date where there is none), then id; a debit first
     takes what is unapplied, oldest first. What is settled stays settled.
     """
+    entries = list(entries)
+    check_distinct("entry", (entry.id for entry in entries))
     accounts: dict[str, _FifoAccount] = defaultdict(_FifoAccount)
     for entry in sorted((e for e in entries if e.date <= as_of), key=lambda e: e.key):
         accounts[entry.currency].post(entry)

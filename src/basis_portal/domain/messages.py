@@ -24,6 +24,7 @@ from .portal_token import check_staff
 
 MESSAGE_LIMIT = 2000
 MESSAGES_AN_HOUR = 20
+_PASTED = str.maketrans({"\t": " ", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"})
 
 
 class Author(StrEnum):
@@ -31,6 +32,13 @@ class Author(StrEnum):
 
     CUSTOMER = "customer"
     SELLER = "seller"
+
+
+def message_text(value: str) -> str:
+    """A converter: as `plain_text`, with tabs as spaces and all line breaks as LF."""
+    if isinstance(value, str):
+        return plain_text(value.translate(_PASTED))
+    return value
 
 
 def check_message(field: str, value: object) -> str:
@@ -58,7 +66,7 @@ class Message:
     customer_id: str = attrs.field(validator=IS_ID)
     at: datetime = attrs.field(converter=in_utc, validator=IS_INSTANT)
     author: Author = attrs.field(validator=is_member(Author))
-    text: str = attrs.field(converter=plain_text, validator=checked(check_message))
+    text: str = attrs.field(converter=message_text, validator=checked(check_message))
     by: str | None = attrs.field(default=None, validator=checked(check_staff, optional=True))
     document_id: str | None = attrs.field(default=None, validator=OPTIONAL_ID)
     read_at: datetime | None = attrs.field(
@@ -80,7 +88,7 @@ class InternalNote:
     customer_id: str = attrs.field(validator=IS_ID)
     at: datetime = attrs.field(converter=in_utc, validator=IS_INSTANT)
     by: str = attrs.field(validator=checked(check_staff))
-    text: str = attrs.field(converter=plain_text, validator=checked(check_message))
+    text: str = attrs.field(converter=message_text, validator=checked(check_message))
     document_id: str | None = attrs.field(default=None, validator=OPTIONAL_ID)
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import attrs
 
+from ..errors import LedgerError
 from .aging import Aging
 from .allocation import AppliedPart, OpenItem
 from .ledger import DEBITS, EntryKind, LedgerEntry
@@ -177,13 +178,19 @@ def activity(
         left = {item.entry.id: item.open_amount for item in items}
         lines = tuple(_with_applied(line, applied, left) for line in lines)
     charged, credited = sum_sides(entries)
+    closing = lines[-1].balance if lines else opening
+    if aging is not None and aging.total != closing:
+        raise LedgerError(
+            f"the open items in {currency} add up to {aging.total}, the entries to {closing}: "
+            "no statement rather than a wrong one"
+        )
     return CurrencyStatement(
         currency=currency,
         opening_balance=opening,
         lines=lines,
         charged=charged,
         credited=credited,
-        closing_balance=lines[-1].balance if lines else opening,
+        closing_balance=closing,
         open_items=tuple(items),
         aging=aging,
     )

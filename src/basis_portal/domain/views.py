@@ -155,8 +155,9 @@ def document_state(document: DocumentView) -> DocumentState:
     if not document.open_amount:
         only_paid = document.settled_by == {EntryKind.PAYMENT}
         return DocumentState("Paid" if only_paid else "Settled", Tone.DONE)
-    due = document.open_due_date or document.due_date
-    return _open_state(due, document.date, document.as_of, part_paid=bool(document.settled_by))
+    return _open_state(
+        document.open_due_date, document.date, document.as_of, part_paid=bool(document.settled_by)
+    )
 
 
 def open_item_state(item: OpenItem, as_of: dt.date) -> DocumentState:

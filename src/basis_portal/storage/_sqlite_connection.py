@@ -39,7 +39,15 @@ _PRAGMAS = (
 
 # What SQLite says, what Python's binding says of values that SQLite cannot hold, and what
 # decoding says of rows that nobody of ours wrote.
-FAULTS = (sqlite3.Error, OSError, ArithmeticError, LookupError, TypeError, ValueError)
+FAULTS = (
+    sqlite3.Error,
+    OSError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
 
 
 class Database:

@@ -115,6 +115,13 @@ class SQLiteDocuments(StoredDocuments):
         sql += " ORDER BY date DESC, documents.id DESC LIMIT ?"
         return self._database.each(_sql.to_document, sql, [*values, limit])
 
+    def issued_kinds(
+        self, customer_id: str, document_ids: Collection[str]
+    ) -> Mapping[str, DocumentKind]:
+        values = (id_list(document_ids), self._tenant, wanted(customer_id))
+        found = self._database.rows(_ISSUED_KINDS, values)
+        return {document_id: DocumentKind(kind) for document_id, kind in found}
+
     def years(self, customer_id: str, kind: DocumentKind) -> Sequence[int]:
         kind = check_member("kind", kind, DocumentKind)
         values = {"tenant": self._tenant, "customer": wanted(customer_id), "kind": kind.value}
@@ -148,6 +155,10 @@ _PAGE = f"SELECT {_sql.DOCUMENT} FROM documents WHERE {_LISTED}"
 _PAGE_OF_IDS = (
     f"SELECT {prefixed('documents', _sql.DOCUMENT)} FROM json_each(?) AS wanted "
     f"CROSS JOIN documents ON documents.id = value WHERE {_LISTED}"
+)
+_ISSUED_KINDS = (
+    "SELECT documents.id, kind FROM json_each(?) AS wanted CROSS JOIN documents "
+    "ON tenant = ? AND documents.id = value WHERE customer_id = ? AND status = 'issued'"
 )
 # LIKE would take % and _ for patterns, and fold the case of ASCII alone.
 _DOCUMENT_FITS = "(substr(number_key, 1, length(?)) = ? OR substr(reference_key, 1, length(?)) = ?)"

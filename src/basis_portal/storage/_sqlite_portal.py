@@ -195,7 +195,7 @@ class SQLiteAudit(AuditRepository):
         name = check_member("event", event, AuditEvent).value
         sql = f"SELECT at FROM audit WHERE tenant = ? AND event = '{name}'"
         sql += "".join(f" AND {column} = ?" for column in filters)
-        sql += " ORDER BY at DESC LIMIT 1"
+        sql += " ORDER BY position DESC LIMIT 1"
         return self._database.one(to_instant, sql, (self._tenant, *filters.values()))
 
     def rename_customer(self, customer_id: str, new_id: str) -> int:

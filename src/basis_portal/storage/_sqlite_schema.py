@@ -135,11 +135,11 @@ _FIRST = (
     """,
     # Only for what is noted at most once an hour: nobody asks when else something was last.
     """
-    CREATE INDEX audit_of_token ON audit (tenant, token_id, event, at)
+    CREATE INDEX audit_of_token ON audit (tenant, token_id, event)
     WHERE event = 'refused' OR event = 'opened'
     """,
     """
-    CREATE INDEX audit_of_staff ON audit (tenant, customer_id, event, made_by, at)
+    CREATE INDEX audit_of_staff ON audit (tenant, customer_id, event, made_by)
     WHERE event = 'previewed' OR event = 'link_shown'
     """,
     """

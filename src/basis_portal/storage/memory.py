@@ -559,11 +559,11 @@ class _Audit(_Repository):
         wanted = {name: value for name, value in given.items() if value is not None}
         found = (
             entry.at
-            for entry in self._about(customer_id, token_id)
+            for entry in reversed(self._about(customer_id, token_id))
             if entry.event == event
             and all(getattr(entry, name) == value for name, value in wanted.items())
         )
-        return max(found, default=None)
+        return next(found, None)
 
     @_atomic
     def rename_customer(self, customer_id: str, new_id: str) -> int:
@@ -673,6 +673,13 @@ class _Documents(_Repository):
             )
 
         return _first(filter(fits, self._rows.newest("customer", customer_id, after)), limit)
+
+    @_atomic
+    def issued_kinds(
+        self, customer_id: str, document_ids: Collection[str]
+    ) -> Mapping[str, DocumentKind]:
+        found = (self.get(customer_id, one) for one in _distinct(document_ids))
+        return {d.id: d.kind for d in found if d and d.status is DocumentStatus.ISSUED}
 
     @_atomic
     def years(self, customer_id: str, kind: DocumentKind) -> Sequence[int]:

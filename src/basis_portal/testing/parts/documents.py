@@ -246,6 +246,20 @@ class DocumentsConformance(Kit):
         found = storage.documents.page(CUSTOMER_ID, INVOICE, ids=[f"D-{n}" for n in range(1000)])
         assert [document.id for document in found] == ["D-999"]
 
+    def test_kinds_are_told_of_own_issued_documents(self, storage: FullStorage) -> None:
+        """The kinds of documents asked for are told where they are the customer's and issued."""
+        added = many_documents()
+        storage.documents.save(*added)
+        asked = [*(document.id for document in added), "absent", *ABSENT_IDS]
+        for customer_id in ("ann", "ben", "absent"):
+            expected = {
+                document.id: document.kind
+                for document in added
+                if document.customer_id == customer_id and document.status is DocumentStatus.ISSUED
+            }
+            assert dict(storage.documents.issued_kinds(customer_id, asked)) == expected
+        assert dict(storage.documents.issued_kinds("ann", [])) == {}
+
     @pytest.mark.parametrize("kind", list(DocumentKind))
     def test_years_are_those_of_issued_documents(
         self, storage: FullStorage, kind: DocumentKind

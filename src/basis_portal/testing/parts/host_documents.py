@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 import pytest
 
 from ...domain.documents import Document, DocumentFile, DocumentKind, DocumentStatus
-from ...repositories import DocumentRepository, SupportsFiles, SupportsYears
+from ...repositories import DocumentRepository, SupportsFiles, SupportsIssuedKinds, SupportsYears
 from .base import Kit, walk
 from .documents import document_key, expected_documents
 from .host_customers import NOBODY
@@ -165,6 +165,18 @@ class HostDocumentsConformance(Kit):
         for customer_id, kind in itertools.product(known_customer_ids, DocumentKind):
             years = {one.date.year for one in documents_of(documents, customer_id, kind)}
             assert list(documents.years(customer_id, kind)) == sorted(years, reverse=True)
+
+    def test_kinds_agree_with_the_documents(
+        self, documents: DocumentRepository, known_customer_ids: Sequence[str]
+    ) -> None:
+        """Where the host tells the kinds of documents, they are those of the customer's lists."""
+        if not isinstance(documents, SupportsIssuedKinds):
+            pytest.skip("the documents do not tell their kinds; they are derived")
+        lists = {one: all_documents(documents, one) for one in known_customer_ids}
+        asked = [document.id for found in lists.values() for document in found][:1000]
+        for customer_id, own in lists.items():
+            expected = {one.id: one.kind for one in own if one.id in asked}
+            assert dict(documents.issued_kinds(customer_id, asked)) == expected
 
     def test_files_are_files(
         self, documents: DocumentRepository, known_customer_ids: Sequence[str]
