@@ -81,7 +81,7 @@ class Account:
         ]
         if len(own) < len(found):
             log().error("the ledger repository returned entries of another customer; dropped")
-        check_distinct("entry", (entry.id for entry in own))
+        check_distinct("entry", [entry.id for entry in own])
         return sorted(own, key=lambda entry: entry.key)
 
     def _is_fifo(self) -> bool:
@@ -92,6 +92,7 @@ class Account:
             # Allocations first: an entry they name was there before them.
             if not self._is_fifo():
                 self._allocations = list(self._ledger.allocations(self._customer_id))
+                check_distinct("allocation", [one.id for one in self._allocations])
             self._history = self._own(self._ledger.entries(self._customer_id))
         return self._history
 
@@ -264,9 +265,8 @@ class Account:
                     limit=limit,
                 )
             )
-            own = self._own(found)
-            kept = [one for one in own if self._belongs(one, currency, start, after)]
-            if len(kept) < len(own):
+            kept = list(self._in_order(found, currency, start, after))
+            if len(kept) < len(found):
                 log().error("the ledger repository returned entries not asked for; dropped")
             yield kept
             if len(found) < limit:
@@ -276,16 +276,25 @@ class Account:
                 raise LedgerError("the pages of the ledger repository do not go on")
             after = last
 
-    def _belongs(
-        self, entry: LedgerEntry, currency: str, start: dt.date | None, after: EntryKey | None
-    ) -> bool:
-        """True for an entry of the currency, in the period, and past the last one seen."""
-        return (
-            entry.currency == currency
-            and (start is None or start <= entry.date)
-            and entry.date <= self.as_of
-            and (after is None or entry.key > after)
-        )
+    def _in_order(
+        self,
+        found: Iterable[object],
+        currency: str,
+        start: dt.date | None,
+        after: EntryKey | None,
+    ) -> Iterator[LedgerEntry]:
+        """The customer's entries of the currency and period, each past the one before it."""
+        first, key = start or dt.date.min, after or (dt.date.min, -1, "")
+        for entry in found:
+            if (
+                isinstance(entry, LedgerEntry)
+                and entry.customer_id == self._customer_id
+                and entry.currency == currency
+                and first <= entry.date <= self.as_of
+                and entry.key > key
+            ):
+                key = entry.key
+                yield entry
 
     def page(
         self, currency: str, start: dt.date | None, after: EntryKey | None, limit: int

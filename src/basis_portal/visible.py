@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeGuard, cast
 
 import attrs
@@ -217,7 +217,10 @@ class Visible:
 
     def lines(self, lines: Sequence[StatementLine]) -> tuple[StatementLine, ...]:
         """The lines, their entries as `entry` gives them."""
-        if self.learn(chain.from_iterable(map(_entries_of, lines))):
+        applied = [part for line in lines if line.applied for part in line.applied]
+        named = [line.entry for line in lines]
+        named += [entry for part in applied for entry in (part.debit, part.credit)]
+        if self.learn(named):
             return tuple(lines)
         return tuple(
             attrs.evolve(
@@ -232,13 +235,6 @@ class Visible:
         if not self.learn(item.entry for item in items):
             items = tuple(map(self.item, items))
         return attrs.evolve(statement, lines=lines, open_items=items)
-
-
-def _entries_of(line: StatementLine) -> Iterator[LedgerEntry]:
-    yield line.entry
-    for part in line.applied:
-        yield part.debit
-        yield part.credit
 
 
 def _key(document: Document) -> DocumentKey:

@@ -66,8 +66,9 @@ def check_age_by(age_by: str) -> None:
 
 def check_distinct(what: str, ids: Iterable[str]) -> None:
     """Refuse, with `LedgerError`, ids of which one stands there twice: it would count twice."""
-    twice = sorted(found for found, count in Counter(ids).items() if count > 1)
-    if twice:
+    ids = list(ids)
+    if len(set(ids)) < len(ids):
+        twice = sorted(found for found, count in Counter(ids).items() if count > 1)
         raise LedgerError(f"{what} twice in the ledger: {', '.join(map(repr, twice))}", ids=twice)
 
 
@@ -85,9 +86,6 @@ def parts_by_allocation(
     included. Raises `LedgerError` with the ids where an allocation names an entry that is
     not there, or two on the same side, or of two customers or currencies.
     """
-    entries, allocations = list(entries), list(allocations)
-    check_distinct("entry", (entry.id for entry in entries))
-    check_distinct("allocation", (allocation.id for allocation in allocations))
     by_id = {entry.id: entry for entry in entries}
     parts = []
     for allocation in allocations:

@@ -17,6 +17,8 @@ ZERO = Decimal(0)
 # 80 digits hold more amounts than a ledger can have entries, and a lost digit raises.
 _EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
 
+_CENT, _UNIT = Decimal("0.01"), Decimal("0.0001")
+
 add: Callable[[Decimal, Decimal], Decimal] = _EXACT.add
 subtract: Callable[[Decimal, Decimal], Decimal] = _EXACT.subtract
 
@@ -42,8 +44,8 @@ def to_units(amount: Decimal) -> int:
 def from_units(units: int) -> Decimal:
     """The amount of so many ten-thousandths, with two decimals where these say it all."""
     if units % 100 == 0:
-        return _EXACT.scaleb(_EXACT.create_decimal(units // 100), -2)
-    return _EXACT.scaleb(_EXACT.create_decimal(units), -AMOUNT_DECIMALS)
+        return _EXACT.multiply(units // 100, _CENT)
+    return _EXACT.multiply(units, _UNIT)
 
 
 def check_amount(
