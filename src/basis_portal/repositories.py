@@ -486,7 +486,8 @@ class Storage(UnitOfWork, Protocol):
     def snapshot(self) -> AbstractContextManager[None]:
         """A context in which the reads of this thread all see one committed instant.
 
-        For reading alone; within a transaction it is part of it.
+        For reading alone: a storage may refuse writes in it with `StorageError`, as ours do.
+        Within a transaction it is part of that.
         """
         ...
 

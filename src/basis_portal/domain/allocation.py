@@ -69,7 +69,7 @@ def check_distinct(what: str, ids: Iterable[str]) -> None:
     ids = list(ids)
     if len(set(ids)) < len(ids):
         twice = sorted(found for found, count in Counter(ids).items() if count > 1)
-        raise LedgerError(f"{what} twice in the ledger: {', '.join(map(repr, twice))}", ids=twice)
+        raise LedgerError(f"{what} twice in the ledger: {shown_few(twice)}", ids=twice)
 
 
 def counted_on(allocation: Allocation, debit: LedgerEntry, credit: LedgerEntry) -> dt.date:

@@ -124,9 +124,12 @@ class _Journal:
         self._lock = RLock()
         self._undo: list[Callable[[], None]] = []
         self._marks: list[int] = []
+        self._readers = 0
 
     def note(self, undo: Callable[[], None]) -> None:
         """Note, before a write is made, how it is undone; undoing it unmade is harmless."""
+        if self._readers:
+            raise StorageError("a snapshot is for reading: write before it or after it")
         self._undo.append(undo)
 
     @contextmanager
@@ -137,7 +140,12 @@ class _Journal:
         may be left by an error while its reader goes on.
         """
         with self._lock:
-            yield
+            alone = not self._marks
+            self._readers += alone
+            try:
+                yield
+            finally:
+                self._readers -= alone
 
     def __enter__(self) -> None:
         self._lock.acquire()
