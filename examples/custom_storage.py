@@ -283,7 +283,7 @@ class _Audit(_Repository):
             if entry.event is event
             and all(value in (None, getattr(entry, name)) for name, value in wanted.items())
         ]
-        return max(found, default=None)
+        return found[-1] if found else None
 
     def rename_customer(self, customer_id: str, new_id: str) -> int:
         with self.tables.transaction():

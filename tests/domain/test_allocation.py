@@ -23,6 +23,7 @@ from basis_portal import (
 from basis_portal.domain.allocation import (
     applied_by_entry,
     check_age_by,
+    check_distinct,
     counted_on,
     open_amounts,
     open_items,
@@ -241,6 +242,17 @@ def test_too_much_on_either_side_is_named() -> None:
         with pytest.raises(LedgerError, match=", ".join(map(repr, ids))) as refused:
             open_items(entries, parts, D)
         assert refused.value.ids == ids
+
+
+def test_what_stands_there_twice_is_named() -> None:
+    """Ids that are there once pass; of a thousand that are there twice a few are told."""
+    check_distinct("entry", iter(["b", "a", "c"]))
+    with pytest.raises(LedgerError, match=r"^allocation twice in the ledger: 'a', 'b'$") as refused:
+        check_distinct("allocation", iter(["b", "a", "c", "a", "b", "b"]))
+    assert refused.value.ids == ("a", "b")
+    with pytest.raises(LedgerError, match=r"and 995 more$") as refused:
+        check_distinct("entry", [f"{n:04}" for n in range(1000)] * 2)
+    assert len(refused.value.ids) == 1000
 
 
 def test_too_much_is_no_contradiction_before_it_counts() -> None:

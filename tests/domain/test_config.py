@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from basis_portal import InvalidValue, PortalConfig, StoredSettings
@@ -44,6 +44,10 @@ def test_a_missing_key_takes_its_default(config: PortalConfig, key: str) -> None
     st.sampled_from([*SWITCHES, "token_expiry_days", "welcome_message"]),
     st.none() | st.floats() | st.lists(st.booleans()) | st.binary() | st.dates(),
 )
+@example("token_expiry_days", True)
+@example("token_expiry_days", "30")
+@example("enabled", 1)
+@example("enabled", "true")
 def test_nothing_is_converted(key: str, value: object) -> None:
     """A value of a wrong type is refused with the path of its field."""
     with pytest.raises(InvalidValue, match=rf"must be of type \w+, not .* @ \$\.{key}$"):

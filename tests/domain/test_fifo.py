@@ -7,10 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from basis_portal import AppliedPart, EntryKind, LedgerEntry
+from basis_portal import AppliedPart, EntryKind, LedgerEntry, LedgerError
 from basis_portal.domain.allocation import open_amounts, open_items, parts_by_fifo
 from basis_portal.testing.builders import an_entry
 from basis_portal.testing.ledgers import Ledger, ledger_days, ledgers
@@ -198,3 +199,12 @@ def test_zero_amounts_settle_nothing() -> None:
     assert _settle(*zeros, _entry("1", 2, INVOICE, 5), _entry("2", 3, PAYMENT, 5)) == [
         ("1", "2", 5)
     ]
+
+
+def test_an_entry_that_stands_there_twice_is_a_contradiction() -> None:
+    """An entry the ledger gives twice would count twice: it is named, and nothing is settled."""
+    invoice = _entry("1", 1, INVOICE, 100)
+    assert _settle(invoice, _entry("P", 5, PAYMENT, 100)) == [("1", "P", 100)]
+    with pytest.raises(LedgerError, match=r"^entry twice in the ledger: '1'$") as refused:
+        _settle(invoice, _entry("P", 5, PAYMENT, 100), invoice)
+    assert refused.value.ids == ("1",)

@@ -20,7 +20,18 @@ from basis_portal.testing.builders import NOW, a_message, a_note, an_audit_entry
 from basis_portal.testing.strategies import audit_entries, messages, notes
 
 NAIVE = NOW.replace(tzinfo=None)
-TEXT_REFUSED: list[Any] = ["", " \r\n ", "x" * 2001, "a\0b", "a\tb", "\x1b", "\ud800", None, 5]
+TEXT_REFUSED: list[Any] = [
+    "",
+    " \r\n ",
+    "\t \u2028",
+    "x" * 2001,
+    "a\0b",
+    "a\x1bb",
+    "a\x0bb",
+    "\ud800",
+    None,
+    5,
+]
 
 
 @given(messages())
@@ -58,6 +69,7 @@ def test_an_audit_entry_shows_no_whole_token_id(entry: AuditEntry) -> None:
         ("😀" * 2000, "😀" * 2000),
         ("x\r\n" * 999 + "xx\r\n", "x\n" * 999 + "xx"),
         ("  Paid\rtoday.\n", "Paid\ntoday."),
+        ("pasted\tfrom\u2028a\u2029sheet\x85", "pasted from\na\nsheet"),
     ],
 )
 def test_a_message_has_1_to_2000_characters(text: str, stored: str) -> None:

@@ -87,6 +87,7 @@ FORGED = {
     "deep nesting": _forged("[" * 14_000),
     "deep nesting, closed": _forged("[" * 7_000 + "]" * 7_000),
     "ten megabytes": "A" * 10**7,
+    "ten megabytes of an id": _forged(f'["2025-01-15","{"x" * 10**7}"]'),
     "a list": ["2025-01-15", "x"],
     "bytes": b"WyIyMDI1LTAxLTE1IiwieCJd",
     "a number": 5,

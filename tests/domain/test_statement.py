@@ -14,7 +14,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from basis_portal import AllocationRule, AppliedPart, CurrencyStatement, EntryKind, LedgerEntry
+from basis_portal import (
+    AllocationRule,
+    AppliedPart,
+    CurrencyStatement,
+    EntryKind,
+    LedgerEntry,
+    LedgerError,
+    OpenItem,
+)
 from basis_portal.domain.aging import age_open_items
 from basis_portal.domain.allocation import (
     applied_by_entry,
@@ -276,6 +284,19 @@ def test_a_period_without_entries_closes_as_it_opens() -> None:
     assert (one.opening_balance, one.closing_balance) == _of(50, 50)
     assert (one.charged, one.credited) == _of(0, 0)
     assert (one.lines, one.aging) == ((), None)
+
+
+def test_open_items_that_do_not_add_up_are_a_contradiction() -> None:
+    """Where a host's open items are not its entries' balance there is no statement."""
+    entry = an_entry(amount=Decimal(100))
+    for amount, good in ((Decimal("100.00"), True), (Decimal("99.99"), False)):
+        items = [OpenItem(entry, amount)]
+        aging = age_open_items(items, FIRST)
+        if good:
+            assert activity("EUR", ZERO, [entry], items=items, aging=aging).aging == aging
+        else:
+            with pytest.raises(LedgerError, match=r"in EUR add up to 99\.99, the entries to 100:"):
+                activity("EUR", ZERO, [entry], items=items, aging=aging)
 
 
 def test_without_aging_a_line_says_nothing_of_what_is_applied() -> None:

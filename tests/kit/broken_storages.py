@@ -250,20 +250,21 @@ class KeysOfAllCustomers(Sound):
             self.kept.append(message.idempotency_key)
 
 
-class LastMeansLastAdded(Sound):
-    """The last entry of the trail is the one added last, not the latest."""
+class LastMeansLatest(Sound):
+    """The last entry of the trail is that with the greatest instant, not that appended last."""
 
     class the_audit(Repository):  # noqa: N801
-        """Takes the newest position."""
+        """Takes the greatest instant."""
 
         def last(self, event: Any, **values: Any) -> Any:
-            """The first that matches from the end."""
-            for _, entry in self.inner.page(limit=1000):
-                if entry.event is event and all(
-                    value in (None, getattr(entry, name)) for name, value in values.items()
-                ):
-                    return entry.at
-            return None
+            """The greatest of those that match."""
+            found = [
+                entry.at
+                for _, entry in self.inner.page(limit=1000)
+                if entry.event is event
+                and all(value in (None, getattr(entry, name)) for name, value in values.items())
+            ]
+            return max(found, default=None)
 
 
 # --- customers, documents, ledger ---------------------------------------------------------

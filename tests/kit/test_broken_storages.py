@@ -26,7 +26,7 @@ FAULTS = {
     "NotesAmongMessages": "test_notes_are_never_among_messages",
     "SecondsAreEnough": "test_instants_sent_are_the_customers_own",
     "KeysOfAllCustomers": "test_an_idempotency_key_is_one_message_of_a_customer",
-    "LastMeansLastAdded": "test_the_last_entry_is_the_latest_that_matches",
+    "LastMeansLatest": "test_the_last_entry_is_that_appended_last",
     "SomebodysDocument": "test_a_foreign_document_is_none",
     "DraftsInTheList": "test_pages_agree_with_looking_at_every_document",
     "WildcardsInSearch": "test_staff_find_what_they_type",

@@ -7,11 +7,14 @@ version is read again inside, so that any number of processes may start at once.
 from __future__ import annotations
 
 import sqlite3
+import time
 
 from ..errors import StorageError
 
 APPLICATION_ID = 0x62617369
 """Marks a file as ours: "basi"."""
+
+_SWITCHES_TRIED = 300
 
 FLOOR = (3, 34, 0)
 """The oldest SQLite with all that the statements use: 2020, what RHEL 9 and its kin ship."""
@@ -327,8 +330,23 @@ def _use_wal(connection: sqlite3.Connection, path: str) -> None:
     """Switch the file to its write-ahead log; on all but the first connection nothing changes."""
     mode = connection.execute("PRAGMA journal_mode").fetchall()[0][0]
     if mode != "wal":
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchall()[0][0]
+        mode = _switch_to_wal(connection)
     if mode != "wal":
         raise StorageError(
             f"SQLite file {path!r} cannot use a write-ahead log; keep it on a local disk"
         )
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> object:
+    """Ask for the log until it is there.
+
+    Of two connections that ask at once SQLite refuses one as locked, without any waiting.
+    """
+    for attempt in range(_SWITCHES_TRIED):
+        try:
+            return connection.execute("PRAGMA journal_mode = WAL").fetchall()[0][0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(0.002 * (1 + attempt % 9))
+    return connection.execute("PRAGMA journal_mode = WAL").fetchall()[0][0]

@@ -68,7 +68,7 @@ class InMemoryStorage:
     """
 
     def __init__(self, tenant: str = "default") -> None:
-        self.tenant = check_id("tenant", tenant)
+        self.tenant: str = check_id("tenant", tenant)
         self._journal = _Journal()
         self.settings: SettingsRepository = _Settings(self._journal)
         self.tokens: TokenRepository = _Tokens(self._journal)

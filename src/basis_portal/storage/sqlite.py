@@ -53,7 +53,7 @@ class SQLiteStorage:
     def __init__(
         self, path: str | PathLike[str], *, tenant: str = "default", timeout: float = 10.0
     ) -> None:
-        self.tenant = check_id("tenant", tenant)
+        self.tenant: str = check_id("tenant", tenant)
         self._database = Database(path, timeout)
         own = (self._database, self.tenant)
         self.settings: SettingsRepository = SQLiteSettings(*own)
