@@ -222,7 +222,7 @@ def _amount(text: str) -> Decimal:
     amount = Decimal(text)
     if not 0 < amount < 10**14:
         raise ValueError(f"must be above 0 and below 10^14, not {_cut(repr(text))}")
-    if amount != round(amount, 4):
+    if len(text.partition(".")[2]) > 4:
         raise ValueError(f"must have at most 4 decimals, not {_cut(repr(text))}")
     return amount
 

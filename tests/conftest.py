@@ -8,12 +8,17 @@ from shutil import copyfile
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from basis_portal import AuditEntry, Portal, PortalConfig
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing.builders import NOW, a_customer
 from basis_portal.testing.clocks import FrozenClock
+
+# Shared build machines are slow now and then; a deadline would fail there for no reason.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 KEY = "a secret for tests alone, at least 32 bytes"
 BASE_URL = "https://erp.example.com/portal"

@@ -10,7 +10,8 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain, islice
-from typing import Any, cast
+from operator import gt
+from typing import Any, TypeGuard, cast
 
 import attrs
 
@@ -143,6 +144,10 @@ class Account:
         ]
         if len(own) < len(found):
             log().error("the ledger repository returned open items of another customer; dropped")
+        check_distinct("open item", [item.entry.id for item in own])
+        wrong = [one.entry.id for one in own if not 0 < one.open_amount <= one.entry.amount]
+        if wrong:
+            raise LedgerError("more is open of an entry than it has, or nothing", ids=wrong)
         return own
 
     def entries_of(self, document_ids: Collection[str]) -> list[LedgerEntry]:
@@ -163,8 +168,9 @@ class Account:
         ids = [entry.id for entry in entries]
         found: dict[str, Any] = {}
         for start in range(0, len(ids), CHUNK):
-            for one in ledger.allocations_of(self._customer_id, ids[start : start + CHUNK]):
-                found[one.id] = one
+            some = list(ledger.allocations_of(self._customer_id, ids[start : start + CHUNK]))
+            check_distinct("allocation", [one.id for one in some])
+            found |= {one.id: one for one in some}
         known = {entry.id: entry for entry in entries}
         sides = {side for one in found.values() for side in (one.debit_id, one.credit_id)}
         missing = sorted(sides - known.keys())
@@ -265,9 +271,10 @@ class Account:
                     limit=limit,
                 )
             )
-            kept = list(self._in_order(found, currency, start, after))
+            kept = [one for one in found if self._belongs(one, currency, start, after)]
             if len(kept) < len(found):
                 log().error("the ledger repository returned entries not asked for; dropped")
+            _check_order(kept)
             yield kept
             if len(found) < limit:
                 return
@@ -276,25 +283,18 @@ class Account:
                 raise LedgerError("the pages of the ledger repository do not go on")
             after = last
 
-    def _in_order(
-        self,
-        found: Iterable[object],
-        currency: str,
-        start: dt.date | None,
-        after: EntryKey | None,
-    ) -> Iterator[LedgerEntry]:
-        """The customer's entries of the currency and period, each past the one before it."""
-        first, key = start or dt.date.min, after or (dt.date.min, -1, "")
-        for entry in found:
-            if (
-                isinstance(entry, LedgerEntry)
-                and entry.customer_id == self._customer_id
-                and entry.currency == currency
-                and first <= entry.date <= self.as_of
-                and entry.key > key
-            ):
-                key = entry.key
-                yield entry
+    def _belongs(
+        self, entry: object, currency: str, start: dt.date | None, after: EntryKey | None
+    ) -> TypeGuard[LedgerEntry]:
+        """True for an entry of the customer, currency and period, past the last one seen."""
+        return (
+            isinstance(entry, LedgerEntry)
+            and entry.customer_id == self._customer_id
+            and entry.currency == currency
+            and (start is None or start <= entry.date)
+            and entry.date <= self.as_of
+            and (after is None or entry.key > after)
+        )
 
     def page(
         self, currency: str, start: dt.date | None, after: EntryKey | None, limit: int
@@ -385,6 +385,17 @@ def settlements(account: Account, documents: Iterable[Document]) -> dict[str, Se
         document_id: Settlement.of(document, found[document_id], left, applied)
         for document_id, document in by_id.items()
     }
+
+
+def _check_order(entries: Sequence[LedgerEntry]) -> None:
+    """Refuse, with `LedgerError`, a page whose balance would be wrong."""
+    check_distinct("entry", [entry.id for entry in entries])
+    keys = [entry.key for entry in entries]
+    if any(map(gt, keys, islice(keys, 1, None))):
+        raise LedgerError(
+            "a page of the ledger repository is not by date, debits before credits, then id",
+            ids=[entry.id for entry in entries],
+        )
 
 
 def _by_currency(items: Iterable[OpenItem]) -> dict[str, list[OpenItem]]:

@@ -59,7 +59,7 @@ def open_link(context: Context, text: object, *, record: bool) -> Admitted:
     _require_gate(context)
     token_id = context.links.read(text)
     if token_id is None:
-        _require_switch(context.storage.settings.get())
+        _require_switch(context.storage.settings.get)
         log().info("access denied: %s", Cause.UNREADABLE)
         raise AccessDenied
     admitted = admit(context, token_id, record=record)
@@ -72,7 +72,7 @@ def admit(context: Context, token_id: str, *, record: bool) -> Admitted:
     """Admit the holder of a token whose signature was good. Raises as `open_link`."""
     _require_gate(context)
     found = _denying("the storage failed", lambda: context.storage.opening(token_id))
-    _require_switch(found.settings)
+    _require_switch(lambda: found.settings)
     now = _denying("the clock failed", context.now)
     judged = _judge(context, token_id, found, now)
     if isinstance(judged, Cause):
@@ -145,8 +145,8 @@ def _require_gate(context: Context) -> None:
         raise PortalNotAvailable
 
 
-def _require_switch(settings: StoredSettings) -> None:
-    if not settings.config.enabled:
+def _require_switch(read: Callable[[], StoredSettings]) -> None:
+    if not _denying("the storage failed", lambda: read().config.enabled):
         raise PortalNotAvailable
 
 

@@ -13,17 +13,16 @@ from typing import Any
 
 _SHOWN = 80  # characters of a refused value that a message repeats
 _READ = 4000  # characters of it that are looked at
-_LINK = r"[\w-]{22}\.[\w-]{43}"  # staff paste links where they do not belong
+_LINK = r"[\w-]{22}(?:\.|%2[Ee])[\w-]{20,}"  # staff paste links where they do not belong
 
 
 def shown(value: object) -> str:
     """The value as a message shows it: its ``repr``, cut to a readable length, without a link."""
-    if isinstance(value, str):
-        value = re.sub(_LINK, "<link>", value[:_READ])[: _SHOWN + 1]
     try:
-        text = repr(value[: _SHOWN + 1] if isinstance(value, bytes) else value)
+        text = repr(value[:_READ] if isinstance(value, str | bytes) else value)
     except Exception:  # a value whose repr fails is refused like any other
         text = f"<{type(value).__name__}>"
+    text = re.sub(_LINK, "<link>", text[: 2 * _READ])
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

@@ -97,7 +97,8 @@ class DocumentRepository(Protocol):
 
         Ordered by (date, id), both descending. With ``after``, those that follow this key.
         ``search``: the number or the reference starts with it, case ignored. ``year``: of
-        the date. ``ids``: only documents with one of these ids. All combine.
+        the date. ``ids``: only documents with one of these ids. All combine. Up to 1,000 may
+        be asked for; fewer than ``limit`` say that there are no more.
         """
         ...
 

@@ -518,8 +518,8 @@ class Careless(HostLedger):
     """A host whose pages of entries forget the currency and the period."""
 
     def entry_page(self, customer_id: str, currency: str, **asked: Any) -> Any:
-        """The entries past a place, of any currency and day."""
-        following = [e for e in self.all_entries if not asked["after"] or e.key > asked["after"]]
+        """The entries from a place on, that one included, of any currency and day."""
+        following = [e for e in self.all_entries if not asked["after"] or e.key >= asked["after"]]
         return sorted(following, key=lambda one: one.key)[: asked["limit"]]
 
     def balance_through(self, customer_id: str, currency: str, key: Any) -> Decimal:

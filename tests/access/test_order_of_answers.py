@@ -80,7 +80,7 @@ STORED_CUSTOMER_STATES = ("there", "unknown", "blocked")
 Answer = type[Exception] | None
 
 
-# --- what DESIGN 3.4 says, step by step ---------------------------------------------------
+# --- the order of answers, step by step ---------------------------------------------------
 
 
 def answer(gate: bool, switch: bool, token: str, customer: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The code that the design promises to hosts runs as it stands, and is what the example runs."""
+"""The code that hosts are promised runs as it stands, and is what the example runs."""
 
 from __future__ import annotations
 

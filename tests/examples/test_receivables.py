@@ -285,6 +285,7 @@ BAD_ROWS = [
     ("invoice,X,A,EUR,2025-01-01,,-5,", "amount", "must be above 0 and below 10^14, not '-5'"),
     ("payment,X,A,EUR,2025-01-01,,1.00001,", "amount", "at most 4 decimals, not '1.00001'"),
     ("payment,X,A,EUR,2025-01-01,,100000000000000,", "amount", "below 10^14"),
+    ("payment,X,A,EUR,2025-01-01,,1.50000,", "amount", "at most 4 decimals"),
     ('payment,X,A,EUR,2025-01-01,,"1,000",', "amount", "must be a plain decimal number"),
     ("payment,X,A,EUR,2025-01-01,,1e3,", "amount", "not '1e3'"),
     ("payment,X,A,EUR,2025-01-01,,NaN,", "amount", "not 'NaN'"),
@@ -330,7 +331,7 @@ def _more(count: int) -> list[str]:
 
 def test_good_rows_are_imported(imported: Imported) -> None:
     """The same file without a bad row is imported, and a due date of a credit says nothing."""
-    lines = [*GOOD, "payment,P2,A,EUR,2025-01-20,whenever,1.50000,I1", "", *_more(2)]
+    lines = [*GOOD, "payment,P2,A,EUR,2025-01-20,whenever,1.5000,I1", "", *_more(2)]
     (found,) = imported(lines, "2025-01-31")
     assert found["closing_balance"] == "35.50"
 

@@ -272,6 +272,21 @@ def test_an_entry_that_names_a_foreign_document_is_found(
     assert {one.rule for one in report.findings} == {"names a document of another customer"}
 
 
+def test_an_entry_relabelled_for_whoever_asks_is_found(
+    check: Callable[..., LeakReport], host: Callable[..., Any]
+) -> None:
+    """An entry that every customer is given as its own is found, though it looks like its own."""
+
+    def relabelled(sound: Any, customer_id: str, **period: Any) -> Any:
+        theirs = an_entry("shared", customer_id=customer_id, document_id=None)
+        return [*sound(customer_id, **period), theirs]
+
+    report = check(ledger=host("ledger", entries=relabelled))
+    rule = "is on the account of another customer as well"
+    assert ("ledger.entries", "shared", rule) in {(f.where, f.id, f.rule) for f in report.findings}
+    assert check().ok
+
+
 def test_a_ledger_that_contradicts_itself_is_found(
     check: Callable[..., LeakReport], host: Callable[..., Any]
 ) -> None:

@@ -181,3 +181,26 @@ def test_two_links_in_one_text(portal: Portal, text: str, text_of: TextOf) -> No
     for pair in (f"{text} {other}", f"{other}\n{text}", f"{text} {forged}", f"{forged}/{text}"):
         assert portal.tokens.check(pair).cause is Cause.UNREADABLE
     assert portal.tokens.check(f"{other} {other}").works
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda text: text[:-1],
+        lambda text: text.replace(".", "%2E"),
+        lambda text: [text],
+        lambda text: (text, text),
+        lambda text: {text: 1},
+        lambda text: text.encode(),
+        lambda text: "x" * 75 + " " + text,
+    ],
+)
+def test_no_wrapping_shows_a_link(portal: Portal, text_of: Any, wrap: Any) -> None:
+    """A link cut short, encoded or within another value is not repeated by a refusal."""
+    portal.tokens.generate("C-1001")
+    text = text_of(portal)
+    with pytest.raises(PortalError) as refused:
+        portal.tokens.list(status=wrap(text))
+    assert text[23:50] not in str(refused.value)
+    with pytest.raises(PortalError, match="harmless"):
+        portal.tokens.list(status="harmless")  # type: ignore[arg-type]

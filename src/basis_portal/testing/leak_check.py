@@ -38,7 +38,8 @@ FOREIGN_LINK = "names a document of another customer"
 NOT_OPENED = "is in the list, but cannot be opened"
 OPENED = "is another customer's document, and was opened"
 IN_TWO_THREADS = "is in the thread of another customer as well"
-CONTRADICTION = "the ledger contradicts itself: {}"
+ON_TWO_ACCOUNTS = "is on the account of another customer as well"
+CONTRADICTION = "contradicts itself: {}"
 
 
 @attrs.define(frozen=True)
@@ -161,6 +162,7 @@ class _Check:
         self._owner: dict[str, str] = {}  # of each document by id
         self._entry_ids: dict[str, list[str]] = {}
         self._thread_of: dict[str, str] = {}
+        self._account_of: dict[str, str] = {}  # of each entry by id
 
     def _found(self, customer_id: str, where: str, id: object, rule: str) -> None:
         self.findings[LeakFinding(customer_id, where, str(id), rule)] = None
@@ -237,6 +239,8 @@ class _Check:
         for entry in entries:
             if entry.customer_id != customer_id:
                 self._found(customer_id, where, entry.id, FOREIGN)
+            elif self._account_of.setdefault(entry.id, customer_id) != customer_id:
+                self._found(customer_id, where, entry.id, ON_TWO_ACCOUNTS)
             elif self._is_foreign(customer_id, entry.document_id):
                 self._found(customer_id, where, entry.id, FOREIGN_LINK)
 

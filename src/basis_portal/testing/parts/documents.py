@@ -246,6 +246,19 @@ class DocumentsConformance(Kit):
         found = storage.documents.page(CUSTOMER_ID, INVOICE, ids=[f"D-{n}" for n in range(1000)])
         assert [document.id for document in found] == ["D-999"]
 
+    def test_a_page_may_be_long(self, storage: FullStorage) -> None:
+        """A page is as long as was asked for, up to a thousand, where there is as much."""
+        storage.documents.save(*(an_invoice(f"INV-{number:04}") for number in range(1001)))
+        assert len(storage.documents.page(CUSTOMER_ID, INVOICE, limit=1000)) == 1000
+
+    def test_texts_are_kept_and_found_whatever_their_case(self, storage: FullStorage) -> None:
+        """Spaces at the ends are kept, and a search folds the case of every alphabet."""
+        document = an_invoice(number=" STRASSE ", reference="ΣΊΣΥΦΟΣ ")
+        storage.documents.save(document)
+        for search in (" straße", "σίσυφος", "Σίσυφος "):
+            assert list(storage.documents.page(CUSTOMER_ID, INVOICE, search=search)) == [document]
+        assert list(storage.documents.page(CUSTOMER_ID, INVOICE, search="straße")) == []
+
     def test_kinds_are_told_of_own_issued_documents(self, storage: FullStorage) -> None:
         """The kinds of documents asked for are told where they are the customer's and issued."""
         added = many_documents()

@@ -241,8 +241,8 @@ class MessagesConformance(Kit):
         ]
         for message in before:
             storage.messages.add(message)
-        assert storage.messages.mark_read(CUSTOMER_ID, NOW + HOUR) == 1
-        marked = attrs.evolve(before[0], read_at=NOW + HOUR)
+        assert storage.messages.mark_read(CUSTOMER_ID, NOW + HOUR + INSTANT) == 1
+        marked = attrs.evolve(before[0], read_at=NOW + HOUR + INSTANT)
         thread = storage.messages.page(CUSTOMER_ID)
         assert sorted(thread, key=_key) == [marked, before[1], before[2]]
         assert list(storage.messages.page("another")) == [before[3]]

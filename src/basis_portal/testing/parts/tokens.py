@@ -202,10 +202,9 @@ class TokensConformance(Kit):
     ) -> None:
         """A token is ended with all that was said, and read back so."""
         storage.tokens.add([a_token()])
-        ended = storage.tokens.end([token_id(1)], at=NOW + HOUR, by="ben", how=how, reason=reason)
-        expected = attrs.evolve(
-            a_token(), ended_at=NOW + HOUR, ended_by="ben", ended_as=how, reason=reason
-        )
+        at = NOW + HOUR + INSTANT
+        ended = storage.tokens.end([token_id(1)], at=at, by="ben", how=how, reason=reason)
+        expected = attrs.evolve(a_token(), ended_at=at, ended_by="ben", ended_as=how, reason=reason)
         assert list(ended) == [expected]
         assert storage.tokens.get(token_id(1)) == expected
         assert storage.opening(token_id(1)).token == expected
