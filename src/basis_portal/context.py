@@ -115,7 +115,7 @@ class Context:
         """
         check_id("customer_id", customer_id)
         customer = self.customers.get(customer_id)
-        if customer is None or customer.id != customer_id:
+        if not isinstance(customer, Customer) or customer.id != customer_id:
             raise CustomerNotFound(
                 f"no customer has the id {shown(customer_id)}", customer_id=customer_id
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ from .test_account import check_statement
 from .worlds import opened
 
 DAY = dt.date(2025, 1, 10)
-ROUNDS = 40
+ROUNDS, EACH_ROUND = 40, 4
 
 
 class Bookkeeper:
@@ -27,7 +27,7 @@ class Bookkeeper:
 
     def __init__(self, storage: Any) -> None:
         self._storage, self._posted = storage, 0
-        self._stop = threading.Event()
+        self._allowed = threading.Semaphore(0)
         self.error: Exception | None = None
 
     def post(self) -> None:
@@ -52,25 +52,24 @@ class Bookkeeper:
         self._storage.transact(work, lock=["C-1001"])
 
     def run(self) -> None:
-        """Post until stopped."""
+        """Post what is allowed, until no more will be."""
         try:
-            while not self._stop.is_set() and self._posted < 200:
+            for _ in range(ROUNDS * EACH_ROUND):
+                if not self._allowed.acquire(timeout=30):
+                    return
                 self.post()
         except Exception as error:  # handed to the test
             self.error = error
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Post on another thread, meanwhile."""
+    def at_work(self) -> Iterator[Callable[[], None]]:
+        """Post on another thread, a few each time it is allowed; in the end all is posted."""
         thread = threading.Thread(target=self.run, daemon=True)
         thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            thread.join(30)
-            assert not thread.is_alive()
-            assert self.error is None
+        yield lambda: self._allowed.release(EACH_ROUND)
+        thread.join(30)
+        assert not thread.is_alive()
+        assert self.error is None
 
 
 def look(access: PortalAccess) -> int:
@@ -107,11 +106,12 @@ def test_views_while_entries_are_posted(access: PortalAccess, storage: Any) -> N
     """Entries, payments and allocations posted meanwhile are seen together or not at all."""
     bookkeeper = Bookkeeper(storage)
     bookkeeper.post()
-    seen = set()
-    with bookkeeper.at_work(), hurried_threads():
+    assert look(access) == 1
+    with bookkeeper.at_work() as allow_more, hurried_threads():
         for _ in range(ROUNDS):
-            seen.add(look(access))
-    assert len(seen) > 1, "nothing was posted meanwhile"
+            allow_more()
+            look(access)
+    assert look(access) == 1 + ROUNDS * EACH_ROUND
 
 
 def test_a_torn_posting_shows(access: PortalAccess, storage: Any) -> None:

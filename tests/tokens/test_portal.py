@@ -370,3 +370,21 @@ def test_a_preview_of_a_confused_host(make_portal: MakePortal, state: State) -> 
         confused.preview("C-1001")
     assert state() == before
     assert confused.preview("C-1002").customer.id == "C-1002"
+
+
+@pytest.mark.parametrize("answer", ["C-1001", b"C-1001", {"id": "C-1001"}])
+def test_what_is_no_customer_is_none(make_portal: Any, answer: Any) -> None:
+    """A host that answers with something else than a customer has none of this id."""
+
+    class Careless:
+        """A host's customers that are none."""
+
+        def get(self, customer_id: str) -> Any:
+            """The wrong answer."""
+            return answer
+
+    portal = make_portal(customers=Careless())
+    for verb in (portal.tokens.generate, portal.preview):
+        with pytest.raises(CustomerNotFound, match="C-1001"):
+            verb("C-1001")
+    assert make_portal().tokens.generate("C-1001").customer_id == "C-1001"

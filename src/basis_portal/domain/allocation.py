@@ -221,7 +221,7 @@ def open_items(
 def applied_by_entry(parts: Sequence[AppliedPart]) -> dict[str, list[AppliedPart]]:
     """The parts of each entry by its id, on either side, in the order in which they count."""
     result: dict[str, list[AppliedPart]] = defaultdict(list)
-    for part in sorted(parts, key=lambda p: (p.counted_on, p.credit.key, p.debit.key)):
+    for part in sorted(parts, key=lambda p: (p.counted_on, p.credit.key, p.debit.key, p.amount)):
         result[part.debit.id].append(part)
         result[part.credit.id].append(part)
     return result
