@@ -373,7 +373,7 @@ def test_a_preview_of_a_confused_host(make_portal: MakePortal, state: State) -> 
 
 
 @pytest.mark.parametrize("answer", ["C-1001", b"C-1001", {"id": "C-1001"}])
-def test_what_is_no_customer_is_none(make_portal: Any, answer: Any) -> None:
+def test_what_is_no_customer_is_none(portal: Portal, make_portal: MakePortal, answer: Any) -> None:
     """A host that answers with something else than a customer has none of this id."""
 
     class Careless:
@@ -383,8 +383,8 @@ def test_what_is_no_customer_is_none(make_portal: Any, answer: Any) -> None:
             """The wrong answer."""
             return answer
 
-    portal = make_portal(customers=Careless())
-    for verb in (portal.tokens.generate, portal.preview):
+    careless = make_portal(customers=Careless())
+    for verb in (careless.tokens.generate, careless.preview):
         with pytest.raises(CustomerNotFound, match="C-1001"):
             verb("C-1001")
-    assert make_portal().tokens.generate("C-1001").customer_id == "C-1001"
+    assert portal.tokens.generate("C-1001").customer_id == "C-1001"
