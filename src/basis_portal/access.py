@@ -161,7 +161,7 @@ class PortalAccess:
             document = visible.document(document_id)
             account = self._account(admitted)
             settlement = settlements(account, [document])[document.id]
-            parts = [visible.part(part) for part in settlement.parts]
+            parts = visible.parts(settlement.parts)
         applied = [AppliedItem.of(part, debit_side=settlement.debit_side) for part in parts]
         applied.sort(key=lambda item: (item.counted_on, item.date))
         return DocumentDetail(self._view(document, settlement, admitted), tuple(applied))

@@ -101,12 +101,14 @@ def admit_preview(context: Context, customer_id: str) -> Admitted:
     return Admitted(customer, context.storage.settings.get().config, context.now(), None)
 
 
-def judge_token(context: Context, token: PortalToken, now: dt.datetime) -> Customer | Cause:
-    """The customer a token opens, or why it opens nothing."""
+def judge_token(
+    token: PortalToken, now: dt.datetime, customer_of: Callable[[str], Customer | None]
+) -> Customer | Cause:
+    """The customer a token opens, or why it opens nothing; nobody is looked up for a dead one."""
     status = token.status_at(now)
     if status is not TokenStatus.ACTIVE:
         return _CAUSE_OF[status]
-    return _judge_customer(token, context.customers.get(token.customer_id))
+    return _judge_customer(token, customer_of(token.customer_id))
 
 
 def _judge(context: Context, token_id: str, found: Opening, now: dt.datetime) -> Customer | Cause:
@@ -118,12 +120,9 @@ def _judge(context: Context, token_id: str, found: Opening, now: dt.datetime) ->
         log().error("the storage answered for another token than asked for")
         return Cause.FAULT
     try:
-        if not context.storage_has_customers:
-            return judge_token(context, token, now)
-        status = token.status_at(now)
-        if status is not TokenStatus.ACTIVE:
-            return _CAUSE_OF[status]
-        return _judge_customer(token, found.customer)
+        if context.storage_has_customers:
+            return judge_token(token, now, lambda _: found.customer)
+        return judge_token(token, now, context.customers.get)
     except StorageError:
         raise
     except Exception:

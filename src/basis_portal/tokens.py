@@ -369,7 +369,7 @@ class TokenService:
         token = self._context.storage.tokens.get(token_id)
         if token is None:
             return LinkCheck(Cause.UNKNOWN, None, None)
-        judged = judge_token(self._context, token, self._context.now())
+        judged = judge_token(token, self._context.now(), self._context.customers.get)
         if isinstance(judged, Customer):
             return LinkCheck(None, token, judged)
         if judged is Cause.FAULT:

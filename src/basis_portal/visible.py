@@ -211,9 +211,14 @@ class Visible:
         """The open item, its entry as `entry` gives it."""
         return attrs.evolve(item, entry=self.entry(item.entry))
 
-    def part(self, part: AppliedPart) -> AppliedPart:
-        """The applied part, its entries as `entry` gives them."""
-        return attrs.evolve(part, debit=self.entry(part.debit), credit=self.entry(part.credit))
+    def parts(self, parts: Sequence[AppliedPart]) -> tuple[AppliedPart, ...]:
+        """The applied parts, their entries as `entry` gives them, looked up at once."""
+        if self.learn(entry for part in parts for entry in (part.debit, part.credit)):
+            return tuple(parts)
+        return tuple(
+            attrs.evolve(part, debit=self.entry(part.debit), credit=self.entry(part.credit))
+            for part in parts
+        )
 
     def lines(self, lines: Sequence[StatementLine]) -> tuple[StatementLine, ...]:
         """The lines, their entries as `entry` gives them."""
@@ -223,9 +228,7 @@ class Visible:
         if self.learn(named):
             return tuple(lines)
         return tuple(
-            attrs.evolve(
-                line, entry=self.entry(line.entry), applied=tuple(map(self.part, line.applied))
-            )
+            attrs.evolve(line, entry=self.entry(line.entry), applied=self.parts(line.applied))
             for line in lines
         )
 
