@@ -461,7 +461,7 @@ class Storage(UnitOfWork, Protocol):
     """Keeps the portal's state for one tenant.
 
     One storage may be used by several threads at once. Of two transactions that lock the
-    same customer one waits for the other.
+    same customer, or that lock none, one waits for the other.
     """
 
     @property
@@ -493,7 +493,7 @@ class Storage(UnitOfWork, Protocol):
         ...
 
     def opening(self, token_id: str) -> Opening:
-        """Settings, token and customer in one fresh read, outside any cache."""
+        """Settings, token and customer in one fresh read, outside any cache and any snapshot."""
         ...
 
     def close(self) -> None:

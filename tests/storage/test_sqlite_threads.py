@@ -161,9 +161,12 @@ def test_a_snapshot_sees_the_instant_at_which_it_began(storage: SQLiteStorage) -
     with storage.snapshot():
         in_thread(lambda: storage.tokens.end([token_id(1)], at=NOW, by="ana", how=EndedAs.REVOKED))
         in_thread(lambda: storage.audit.append([an_audit_entry()]))
-        token = storage.opening(token_id(1)).token
+        token = storage.tokens.get(token_id(1))
         assert token is not None
         assert token.is_current
+        opened = storage.opening(token_id(1)).token
+        assert opened is not None
+        assert not opened.is_current
         assert storage.tokens.current_page() == [a_token()]
         assert storage.audit.page() == []
     token = storage.opening(token_id(1)).token

@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
-from typing import Any, TypeVar
+from functools import lru_cache, wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..domain.audit import AuditEntry, AuditEvent, Cause
 from ..domain.checks import check_instant, is_storable, trusted
-from ..domain.config import PortalConfig, StoredSettings
+from ..domain.config import DEFAULT_SETTINGS, PortalConfig, StoredSettings
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentLine, DocumentStatus
 from ..domain.ledger import Allocation, EntryKind, LedgerEntry
 from ..domain.messages import Author, InternalNote, Message
 from ..domain.money import from_units, to_units
 from ..domain.portal_token import EndedAs, PortalToken
+from ..errors import StorageError
+from ..repositories import Opening
 
 E = TypeVar("E", bound=Enum)
+R = TypeVar("R", bound="SQLRepository")
+P = ParamSpec("P")
 T = TypeVar("T")
 Row = tuple[Any, ...]
+Values = Sequence[Any] | Mapping[str, Any]
 
 SETTINGS = "config, version, changed_at, changed_by"
 TOKEN = (
@@ -44,6 +50,71 @@ DOCUMENT = (
 )
 ENTRY = "id, customer_id, currency, date, kind, units, due_date, document_id, number, reference"
 ALLOCATION = "id, customer_id, debit_id, credit_id, units, date"
+
+
+class Database(Protocol):
+    """What the repositories ask of a database; statements are in the words of SQLite.
+
+    Whatever the database says is raised as `StorageError`.
+    """
+
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
+        """All rows."""
+        ...
+
+    def each(self, make: Callable[..., T], sql: str, values: Values = ()) -> list[T]:
+        """What ``make`` makes of the columns of each row."""
+        ...
+
+    def one(self, make: Callable[..., T], sql: str, values: Values = ()) -> T | None:
+        """What ``make`` makes of the one row, or None where there is none."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let the reads of this thread all see one committed instant: the present one."""
+        ...
+
+    def write(self, work: Callable[[], T]) -> T:
+        """Run ``work``, perhaps again, in a transaction; within one as a part undone alone."""
+        ...
+
+    def alone(self, what: str) -> None:
+        """Until the transaction ends nobody else of the tenant has the same ``what`` to itself."""
+        ...
+
+    def run(self, sql: str, values: Values = ()) -> int:
+        """Run one statement within `write` and return how many rows it changed."""
+        ...
+
+    def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of ``values`` within `write`."""
+        ...
+
+    def insert(self, table: str, columns: str, values: Sequence[Row]) -> None:
+        """Add rows within `write`."""
+        ...
+
+    def is_taken(self, error: StorageError) -> bool:
+        """True where a unique index refused a row."""
+        ...
+
+
+class SQLRepository:
+    """The rows of one tenant in a database."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+
+def atomic(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """Make a method of a repository all or nothing, alone or as part of a transaction."""
+
+    @wraps(method)
+    def whole(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._database.write(lambda: method(self, *args, **kwargs))
+
+    return whole
 
 
 def prefixed(table: str, columns: str) -> str:
@@ -105,8 +176,8 @@ def _optional_day(text: str | None) -> dt.date | None:
     return None if text is None else _day(text)
 
 
-def _optional_units(amount: Decimal | None) -> int | None:
-    return None if amount is None else to_units(amount)
+def _optional_units(amount: Decimal | None) -> Units | None:
+    return None if amount is None else _bound(amount)
 
 
 def _optional_amount(units: int | None) -> Decimal | None:
@@ -116,6 +187,14 @@ def _optional_amount(units: int | None) -> Decimal | None:
 _HALF = 1_000_000_000
 HALVES = f"sum({{0}} / {_HALF}), sum({{0}} % {_HALF})"
 """Two sums that no 64 bits overflow at, where one sum would at ten of the largest amounts."""
+
+
+class Units(int):
+    """Ten-thousandths on their way into a column of amounts, which need not hold them as such."""
+
+
+def _bound(amount: Decimal) -> Units:
+    return Units(to_units(amount))
 
 
 def from_halves(high: int, low: int) -> Decimal:
@@ -326,7 +405,7 @@ def customer_row(customer: Customer) -> Row:
         customer.email,
         customer.number,
         customer.language,
-        int(customer.blocked),
+        customer.blocked,
     )
 
 
@@ -360,7 +439,7 @@ def document_row(document: Document) -> Row:
         document.number,
         document.date.isoformat(),
         document.currency,
-        to_units(document.total),
+        _bound(document.total),
         _optional_text(document.due_date),
         _optional_units(document.net),
         _optional_units(document.tax),
@@ -442,7 +521,7 @@ def entry_row(entry: LedgerEntry) -> Row:
         entry.currency,
         entry.date.isoformat(),
         entry.kind.value,
-        to_units(entry.amount),
+        _bound(entry.amount),
         _optional_text(entry.due_date),
         entry.document_id,
         entry.number,
@@ -486,7 +565,7 @@ def allocation_row(allocation: Allocation) -> Row:
         allocation.customer_id,
         allocation.debit_id,
         allocation.credit_id,
-        to_units(allocation.amount),
+        _bound(allocation.amount),
         allocation.date.isoformat(),
     )
 
@@ -503,4 +582,29 @@ def to_allocation(
         credit_id=credit_id,
         amount=from_units(units),
         date=_day(date),
+    )
+
+
+# --- opening a link -----------------------------------------------------------------------
+
+
+# One row even where there are neither settings nor a token.
+OPENING = f"""
+    SELECT {prefixed("settings", SETTINGS)}, {prefixed("tokens", TOKEN)},
+           opened_at, {prefixed("customers", CUSTOMER)}
+    FROM (SELECT ? AS tenant, ? AS token_id) AS asked
+    LEFT JOIN settings ON settings.tenant = asked.tenant
+    LEFT JOIN tokens ON tokens.tenant = asked.tenant AND tokens.id = asked.token_id
+    LEFT JOIN customers ON customers.tenant = asked.tenant AND customers.id = tokens.customer_id
+"""
+
+
+def to_opening(*columns: Any) -> Opening:
+    """What `OPENING` finds, each part where it is there."""
+    settings, token, opened_at, customer = columns[:4], columns[4:15], columns[15], columns[16:]
+    return Opening(
+        settings=DEFAULT_SETTINGS if settings[0] is None else to_settings(*settings),
+        token=None if token[0] is None else to_token(*token),
+        customer=None if customer[0] is None else to_customer(*customer),
+        opened_at=None if opened_at is None else to_instant(opened_at),
     )

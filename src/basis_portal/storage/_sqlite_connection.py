@@ -9,20 +9,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import starmap
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import InvalidValue, StorageError
-from ._sql import Row
+from ._sql import Row, Values, marks
 from ._sqlite_schema import check_floor, prepare
 from ._sqlite_session import File, Session, close_all, was_carried_over
 from ._sqlite_turn import Turn
 
 T = TypeVar("T")
-Values = Sequence[Any] | Mapping[str, Any]
 
 LEAST_TIMEOUT = 5.0
 MOST_TIMEOUT = 3600.0
@@ -53,8 +52,7 @@ FAULTS = (
 class Database:
     """One file and the connections to it.
 
-    ``rows``, ``each`` and ``one`` read, ``run`` and ``run_many`` write within ``writing``.
-    All of them raise `StorageError` for whatever SQLite says.
+    A `_sql.Database`. All of its methods raise `StorageError` for whatever SQLite says.
     """
 
     def __init__(self, path: object, timeout: object) -> None:
@@ -92,6 +90,18 @@ class Database:
         found = self.each(make, sql, values)
         return found[0] if found else None
 
+    def fresh(self, make: Callable[..., T], sql: str, values: Values = ()) -> list[T]:
+        """As `each`, but what is committed by now also within a snapshot."""
+        if not self._session().reading:
+            return self.each(make, sql, values)
+        kept, self._local.session = self._local.session, None
+        try:
+            return self.each(make, sql, values)
+        finally:
+            if self._local.session is not None:
+                self._local.session.close()
+            self._local.session = kept
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Let the reads of this thread all see one committed instant: the present one."""
@@ -123,6 +133,22 @@ class Database:
                 self.run("COMMIT")
             finally:
                 self._end(session)
+
+    def write(self, work: Callable[[], T]) -> T:
+        """Run ``work`` in a transaction, or as a part of one."""
+        with self.writing():
+            return work()
+
+    def alone(self, what: str) -> None:
+        """Nothing more to do: who writes has the whole file to itself."""
+
+    def is_taken(self, error: StorageError) -> bool:
+        """True where a unique index refused a row."""
+        return isinstance(error.__cause__, sqlite3.IntegrityError)
+
+    def insert(self, table: str, columns: str, values: Sequence[Row]) -> None:
+        """Add rows."""
+        self.run_many(f"INSERT INTO {table} ({columns}) VALUES ({marks(columns)})", values)
 
     def run(self, sql: str, values: Values = ()) -> int:
         """Run one statement and return how many rows it changed."""

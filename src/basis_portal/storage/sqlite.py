@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..domain.checks import check_id
-from ..domain.config import DEFAULT_SETTINGS
 from ..repositories import (
     AuditRepository,
     FullStorage,
@@ -22,11 +21,11 @@ from ..repositories import (
     UnitOfWork,
 )
 from . import _sql
+from ._sql_documents import SQLCustomers, SQLDocuments
+from ._sql_ledger import SQLLedger
+from ._sql_portal import SQLAudit, SQLMessages, SQLSettings
+from ._sql_tokens import SQLTokens
 from ._sqlite_connection import Database
-from ._sqlite_documents import SQLiteCustomers, SQLiteDocuments
-from ._sqlite_ledger import SQLiteLedger
-from ._sqlite_portal import SQLiteAudit, SQLiteMessages, SQLiteSettings
-from ._sqlite_tokens import SQLiteTokens
 
 __all__ = ["SQLiteStorage"]
 
@@ -56,13 +55,13 @@ class SQLiteStorage:
         self.tenant: str = check_id("tenant", tenant)
         self._database = Database(path, timeout)
         own = (self._database, self.tenant)
-        self.settings: SettingsRepository = SQLiteSettings(*own)
-        self.tokens: TokenRepository = SQLiteTokens(*own)
-        self.messages: MessageRepository = SQLiteMessages(*own)
-        self.audit: AuditRepository = SQLiteAudit(*own)
-        self.customers: StoredCustomers = SQLiteCustomers(*own)
-        self.documents: StoredDocuments = SQLiteDocuments(*own)
-        self.ledger: StoredLedger = SQLiteLedger(*own)
+        self.settings: SettingsRepository = SQLSettings(*own)
+        self.tokens: TokenRepository = SQLTokens(*own)
+        self.messages: MessageRepository = SQLMessages(*own)
+        self.audit: AuditRepository = SQLAudit(*own)
+        self.customers: StoredCustomers = SQLCustomers(*own)
+        self.documents: StoredDocuments = SQLDocuments(*own)
+        self.ledger: StoredLedger = SQLLedger(*own)
 
     def __repr__(self) -> str:
         return f"SQLiteStorage({self._database.path!r}, tenant={self.tenant!r})"
@@ -84,7 +83,7 @@ class SQLiteStorage:
     def opening(self, token_id: str) -> Opening:
         """Settings, token, customer and last noted opening in one statement."""
         values = (self.tenant, _sql.wanted(token_id))
-        (found,) = self._database.each(_opening, _OPENING, values)
+        (found,) = self._database.fresh(_sql.to_opening, _sql.OPENING, values)
         return found
 
     def close(self) -> None:
@@ -94,25 +93,3 @@ class SQLiteStorage:
 
 if TYPE_CHECKING:
     _: type[FullStorage] = SQLiteStorage
-
-
-# One row even where there are neither settings nor a token.
-_OPENING = f"""
-    SELECT {_sql.prefixed("settings", _sql.SETTINGS)}, {_sql.prefixed("tokens", _sql.TOKEN)},
-           opened_at, {_sql.prefixed("customers", _sql.CUSTOMER)}
-    FROM (SELECT ? AS tenant, ? AS token_id) AS asked
-    LEFT JOIN settings ON settings.tenant = asked.tenant
-    LEFT JOIN tokens ON tokens.tenant = asked.tenant AND tokens.id = asked.token_id
-    LEFT JOIN customers ON customers.tenant = asked.tenant AND customers.id = tokens.customer_id
-"""
-
-
-def _opening(*columns: Any) -> Opening:
-    """What `_OPENING` finds, each part where it is there."""
-    settings, token, opened_at, customer = columns[:4], columns[4:15], columns[15], columns[16:]
-    return Opening(
-        settings=DEFAULT_SETTINGS if settings[0] is None else _sql.to_settings(*settings),
-        token=None if token[0] is None else _sql.to_token(*token),
-        customer=None if customer[0] is None else _sql.to_customer(*customer),
-        opened_at=None if opened_at is None else _sql.to_instant(opened_at),
-    )

@@ -48,10 +48,9 @@ def prepare(storage: FullStorage) -> None:
 
 def state_of(storage: FullStorage) -> object:
     """All that is kept of the customer of these tests."""
-    opening = storage.opening(token_id(1))
     return [
         search_all(storage),
-        (opening.settings, opening.token, opening.customer, opening.opened_at),
+        storage.customers.get(CUSTOMER_ID),
         list(storage.documents.page(CUSTOMER_ID, INVOICE)),
         list(storage.documents.years(CUSTOMER_ID, INVOICE)),
         ledger_of(storage),
@@ -69,6 +68,8 @@ class FullTransactionsConformance(Kit):
 
         def work(_: UnitOfWork) -> object:
             WRITES[verb](storage)
+            customer = storage.customers.get(CUSTOMER_ID)
+            assert storage.opening(token_id(1)).customer == customer
             return state_of(storage)
 
         within = storage.transact(work)

@@ -1,4 +1,4 @@
-"""Customers and documents in SQLite. `basis_portal.repositories` says what is promised."""
+"""Customers and documents in SQL. `basis_portal.repositories` says what is promised."""
 
 from __future__ import annotations
 
@@ -10,16 +10,11 @@ from ..domain.documents import Document, DocumentKind
 from ..domain.paging import Page, make_page, read_cursor
 from ..repositories import DocumentKey, StoredCustomers, StoredDocuments
 from . import _sql
-from ._sql import assignments, folded, id_list, marks, prefixed, wanted
-from ._sqlite_connection import Database
+from ._sql import SQLRepository, assignments, atomic, folded, id_list, marks, prefixed, wanted
 
 
-class SQLiteCustomers(StoredCustomers):
+class SQLCustomers(SQLRepository, StoredCustomers):
     """`StoredCustomers`."""
-
-    def __init__(self, database: Database, tenant: str) -> None:
-        self._database = database
-        self._tenant = tenant
 
     def get(self, customer_id: str) -> Customer | None:
         values = (self._tenant, wanted(customer_id))
@@ -42,6 +37,7 @@ class SQLiteCustomers(StoredCustomers):
         found = self._database.each(_sql.to_customer, sql, [*values, limit + 1])
         return make_page(found, limit, lambda customer: (customer.name.casefold(), customer.id))
 
+    @atomic
     def save(self, *customers: Customer) -> None:
         rows = [
             (
@@ -53,12 +49,11 @@ class SQLiteCustomers(StoredCustomers):
             )
             for customer in customers
         ]
-        with self._database.writing():
-            self._database.run_many(_SAVE_CUSTOMER, rows)
+        self._database.run_many(_SAVE_CUSTOMER, rows)
 
+    @atomic
     def delete(self, customer_id: str) -> bool:
-        with self._database.writing():
-            return self._database.run(_DELETE_CUSTOMER, (self._tenant, wanted(customer_id))) > 0
+        return self._database.run(_DELETE_CUSTOMER, (self._tenant, wanted(customer_id))) > 0
 
 
 _CUSTOMER_KEYS = f"{_sql.CUSTOMER}, name_key, email_key, number_key"
@@ -76,12 +71,8 @@ _SAVE_CUSTOMER = (
 _DELETE_CUSTOMER = "DELETE FROM customers WHERE tenant = ? AND id = ?"
 
 
-class SQLiteDocuments(StoredDocuments):
+class SQLDocuments(SQLRepository, StoredDocuments):
     """`StoredDocuments`."""
-
-    def __init__(self, database: Database, tenant: str) -> None:
-        self._database = database
-        self._tenant = tenant
 
     def get(self, customer_id: str, document_id: str) -> Document | None:
         values = (self._tenant, wanted(document_id), wanted(customer_id))
@@ -127,6 +118,7 @@ class SQLiteDocuments(StoredDocuments):
         values = {"tenant": self._tenant, "customer": wanted(customer_id), "kind": kind.value}
         return self._database.each(int, _YEARS, values)
 
+    @atomic
     def save(self, *documents: Document) -> None:
         rows = [
             (
@@ -137,12 +129,11 @@ class SQLiteDocuments(StoredDocuments):
             )
             for document in documents
         ]
-        with self._database.writing():
-            self._database.run_many(_SAVE_DOCUMENT, rows)
+        self._database.run_many(_SAVE_DOCUMENT, rows)
 
+    @atomic
     def delete(self, document_id: str) -> bool:
-        with self._database.writing():
-            return self._database.run(_DELETE_DOCUMENT, (self._tenant, wanted(document_id))) > 0
+        return self._database.run(_DELETE_DOCUMENT, (self._tenant, wanted(document_id))) > 0
 
 
 _DOCUMENT_KEYS = f"{_sql.DOCUMENT}, number_key, reference_key"

@@ -1,9 +1,8 @@
-"""Portal tokens in SQLite. What each method promises stands in `basis_portal.repositories`."""
+"""Portal tokens in SQL. What each method promises stands in `basis_portal.repositories`."""
 
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 
@@ -19,8 +18,7 @@ from ..domain.portal_token import (
 from ..errors import ActiveTokenExists, StorageError
 from ..repositories import TokenRepository
 from . import _sql
-from ._sql import id_list, marks, micros_of, to_instant, wanted
-from ._sqlite_connection import Database
+from ._sql import Row, SQLRepository, atomic, id_list, micros_of, to_instant, wanted
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
@@ -28,16 +26,12 @@ Span = tuple[str | None, int, int]
 """How tokens ended, and in which microseconds (the last not included) they expire."""
 
 
-class SQLiteTokens(TokenRepository):
+class SQLTokens(SQLRepository, TokenRepository):
     """`TokenRepository`. A unique index holds that a customer has one current token at most.
 
     Which token of a customer was added last is kept in the rows, since lists show that one
     alone and a million customers are not gone through to find a page of it.
     """
-
-    def __init__(self, database: Database, tenant: str) -> None:
-        self._database = database
-        self._tenant = tenant
 
     def add(self, tokens: Sequence[PortalToken]) -> None:
         last = {check_member("token", one, PortalToken).customer_id: one.id for one in tokens}
@@ -46,13 +40,16 @@ class SQLiteTokens(TokenRepository):
             for token in tokens
         ]
         try:
-            with self._database.writing():
-                self._database.run(_NO_LONGER_LATEST, (id_list(last), self._tenant))
-                self._database.run_many(_ADD, rows)
+            self._add(id_list(last), rows)
         except StorageError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
-                self._refuse(tokens, error.__cause__)
+            if self._database.is_taken(error):
+                self._refuse(tokens, error)
             raise
+
+    @atomic
+    def _add(self, customer_ids: str, rows: Sequence[Row]) -> None:
+        self._database.run(_NO_LONGER_LATEST, (customer_ids, self._tenant))
+        self._database.insert("tokens", _ADDED, rows)
 
     def get(self, token_id: str) -> PortalToken | None:
         return self._database.one(_sql.to_token, _GET, (self._tenant, wanted(token_id)))
@@ -60,6 +57,7 @@ class SQLiteTokens(TokenRepository):
     def latest(self, customer_ids: Collection[str]) -> Mapping[str, PortalToken]:
         return self._by_customer(_LATEST, customer_ids)
 
+    @atomic
     def end(
         self,
         token_ids: Collection[str],
@@ -75,11 +73,10 @@ class SQLiteTokens(TokenRepository):
             check_member("how", how, EndedAs).value,
             None if reason is None else check_reason("reason", reason),
         )
-        with self._database.writing():
-            found = self._database.rows(_CURRENT_OF_IDS, (id_list(token_ids), self._tenant))
-            ids = id_list(row[0] for row in found)
-            self._database.run(_END, (*change, ids, self._tenant))
-            return self._database.each(_sql.to_token, _GET_MANY, (ids, self._tenant))
+        found = self._database.rows(_CURRENT_OF_IDS, (id_list(token_ids), self._tenant))
+        ids = id_list(row[0] for row in found)
+        self._database.run(_END, (*change, ids, self._tenant))
+        return self._database.each(_sql.to_token, _GET_MANY, (ids, self._tenant))
 
     def page(
         self,
@@ -99,18 +96,21 @@ class SQLiteTokens(TokenRepository):
         with self._database.snapshot():
             keys = self._keys() if key_fingerprint is None else [wanted(key_fingerprint)]
             for key, (ended_as, first, end) in product(keys, spans):
-                values = (self._tenant, key, ended_as, *max(seen, (first, "")), end, limit)
-                found += self._database.each(_sql.to_token, _PAGE, values)
+                sql, values = _span(_PAGE, self._tenant, key, ended_as)
+                values += (*max(seen, (first, "")), end, limit)
+                found += self._database.each(_sql.to_token, sql, values)
         return sorted(found, key=lambda token: (token.expires_at, token.id))[:limit]
 
     def count(self, status: TokenStatus, *, now: dt.datetime) -> int:
         check_member("status", status, TokenStatus)
         spans = _spans(status, micros_of("now", now), None)
         with self._database.snapshot():
-            return sum(
-                self._database.rows(_COUNT, (self._tenant, key, *span))[0][0]
-                for key, span in product(self._keys(), spans)
-            )
+            return sum(self._count(key, span) for key, span in product(self._keys(), spans))
+
+    def _count(self, key: str, span: Span) -> int:
+        ended_as, *instants = span
+        sql, values = _span(_COUNT, self._tenant, key, ended_as)
+        return int(self._database.rows(sql, (*values, *instants))[0][0])
 
     def current_page(self, *, after: str | None = None, limit: int = 1000) -> Sequence[PortalToken]:
         return self._database.each(_sql.to_token, _CURRENT_PAGE, (self._tenant, after or "", limit))
@@ -118,11 +118,11 @@ class SQLiteTokens(TokenRepository):
     def history(self, customer_id: str) -> Sequence[PortalToken]:
         return self._database.each(_sql.to_token, _HISTORY, (self._tenant, wanted(customer_id)))
 
+    @atomic
     def mark_opened(self, token_id: str, at: dt.datetime, *, unless_within: dt.timedelta) -> bool:
         instant, span = micros_of("at", at), _sql.length_of(unless_within)
-        with self._database.writing():
-            values = (instant, self._tenant, wanted(token_id), instant, span)
-            return self._database.run(_MARK_OPENED, values) == 1
+        values = (instant, self._tenant, wanted(token_id), instant, span)
+        return self._database.run(_MARK_OPENED, values) == 1
 
     def last_opened(self, token_ids: Collection[str]) -> Mapping[str, dt.datetime]:
         found = self._database.each(_opened, _LAST_OPENED, (id_list(token_ids), self._tenant))
@@ -131,15 +131,20 @@ class SQLiteTokens(TokenRepository):
     def rename_customer(self, customer_id: str, new_id: str) -> int:
         check_id("new_id", new_id)
         try:
-            with self._database.writing():
-                renamed = self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
-                self._database.run(_FIND_LATEST, {"tenant": self._tenant, "customer": new_id})
-                return renamed
+            return self._rename(customer_id, new_id)
         except StorageError as error:
-            if isinstance(error.__cause__, sqlite3.IntegrityError):
+            if self._database.is_taken(error):
                 current = self._by_customer(_CURRENT, [new_id])
                 raise _taken(new_id, current.get(new_id)) from error.__cause__
             raise
+
+    @atomic
+    def _rename(self, customer_id: str, new_id: str) -> int:
+        both = id_list([customer_id, new_id])
+        self._database.run(_NO_LONGER_LATEST, (both, self._tenant))
+        renamed = self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
+        self._database.run(_FIND_LATEST, {"tenant": self._tenant, "customer": new_id})
+        return renamed
 
     def _keys(self) -> list[str]:
         """The fingerprints of all keys that any customer's latest token was issued under."""
@@ -149,8 +154,9 @@ class SQLiteTokens(TokenRepository):
         values = (id_list(customer_ids), self._tenant)
         return {one.customer_id: one for one in self._database.each(_sql.to_token, sql, values)}
 
-    def _refuse(self, tokens: Sequence[PortalToken], cause: sqlite3.IntegrityError) -> None:
+    def _refuse(self, tokens: Sequence[PortalToken], error: StorageError) -> None:
         """Say which of ``tokens`` a unique index refused, as going through them one by one."""
+        cause = error.__cause__
         values = (id_list(token.id for token in tokens), self._tenant)
         ids = {token.id for token in self._database.each(_sql.to_token, _GET_MANY, values)}
         current = self._by_customer(_CURRENT, [token.customer_id for token in tokens])
@@ -191,6 +197,13 @@ def _spans(
     return of_status[status]
 
 
+def _span(sql: str, tenant: str, key: str | None, ended_as: str | None) -> tuple[str, Row]:
+    """A statement on one span of tokens, and its first values."""
+    if ended_as is None:
+        return sql.format(span=_STILL_CURRENT), (tenant, key)
+    return sql.format(span=_HAS_ENDED), (tenant, key, ended_as)
+
+
 # --- statements ---------------------------------------------------------------------------
 
 _COLUMNS = _sql.prefixed("tokens", _sql.TOKEN)
@@ -199,7 +212,7 @@ _OF_CUSTOMERS = (
     "FROM json_each(?) AS wanted CROSS JOIN tokens ON tenant = ? AND customer_id = value"
 )
 
-_ADD = f"INSERT INTO tokens (tenant, {_sql.TOKEN}, is_latest) VALUES (?, {marks(_sql.TOKEN)}, ?)"
+_ADDED = f"tenant, {_sql.TOKEN}, is_latest"
 _NO_LONGER_LATEST = (
     "UPDATE tokens SET is_latest = 0 WHERE added IN "
     f"(SELECT added {_OF_CUSTOMERS} WHERE is_latest = 1)"
@@ -213,12 +226,14 @@ _END = (
     "UPDATE tokens SET ended_at = ?, ended_by = ?, ended_as = ?, reason = ? "
     f"WHERE added IN (SELECT added {_OF_IDS})"
 )
-_SPAN = "tenant = ? AND is_latest = 1 AND key_fingerprint = ? AND ended_as IS ?"
+_SPAN = "tenant = ? AND is_latest = 1 AND key_fingerprint = ? AND "
+_STILL_CURRENT, _HAS_ENDED = f"{_SPAN}ended_as IS NULL", f"{_SPAN}ended_as = ?"
+# `ended_as` is the same in all rows of a span: it is named so that the index gives the order.
 _PAGE = (
-    f"SELECT {_sql.TOKEN} FROM tokens WHERE {_SPAN} AND (expires_at, id) > (?, ?) "
-    "AND expires_at < ? ORDER BY expires_at, id LIMIT ?"
+    f"SELECT {_sql.TOKEN} FROM tokens WHERE {{span}} AND (expires_at, id) > (?, ?) "
+    "AND expires_at < ? ORDER BY ended_as, expires_at, id LIMIT ?"
 )
-_COUNT = f"SELECT count(*) FROM tokens WHERE {_SPAN} AND expires_at >= ? AND expires_at < ?"
+_COUNT = "SELECT count(*) FROM tokens WHERE {span} AND expires_at >= ? AND expires_at < ?"
 _LEAST_KEY = "SELECT min(key_fingerprint) FROM tokens WHERE tenant = :tenant AND is_latest = 1"
 _KEYS = f"""
     WITH RECURSIVE keys (fingerprint) AS (

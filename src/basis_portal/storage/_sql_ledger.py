@@ -1,4 +1,4 @@
-"""The ledger in SQLite. What each method promises stands in `basis_portal.repositories`.
+"""The ledger in SQL. What each method promises stands in `basis_portal.repositories`.
 
 What all allocations leave of an entry, and the day from which an allocation counts, are
 kept in the rows: what is open is found by what is open, not by the history.
@@ -18,18 +18,23 @@ from ..domain.summary import Payment
 from ..errors import LedgerError
 from ..repositories import StoredLedger
 from . import _sql
-from ._sql import assignments, from_halves, id_list, marks, prefixed, wanted
-from ._sqlite_connection import Database
+from ._sql import (
+    SQLRepository,
+    Units,
+    assignments,
+    atomic,
+    from_halves,
+    id_list,
+    marks,
+    prefixed,
+    wanted,
+)
 
 _FIRST_DAY, _LAST_DAY = dt.date.min, dt.date.max
 
 
-class SQLiteLedger(StoredLedger):
+class SQLLedger(SQLRepository, StoredLedger):
     """`StoredLedger`."""
-
-    def __init__(self, database: Database, tenant: str) -> None:
-        self._database = database
-        self._tenant = tenant
 
     # --- reading
 
@@ -109,61 +114,62 @@ class SQLiteLedger(StoredLedger):
 
     # --- writing
 
+    @atomic
     def save(self, *entries: LedgerEntry) -> None:
         last = {check_member("entry", entry, LedgerEntry).id: entry for entry in entries}
-        with self._database.writing():
-            allocated: dict[str, int] = dict(
-                self._database.rows(_ALLOCATED, (id_list(last), self._tenant))
-            )
-            left = {
-                one.id: to_units(one.amount) - allocated.get(one.id, 0) for one in last.values()
-            }
-            self._check_left(left, last)
-            rows = [
-                (self._tenant, *_sql.entry_row(entry), entry.key[1], left[entry.id])
-                for entry in last.values()
-            ]
-            self._database.run_many(_SAVE_ENTRY, rows)
-            if allocated:
-                self._set_counted_on(self._allocations_on(allocated))
+        self._database.alone("ledger")
+        allocated: dict[str, int] = dict(
+            self._database.rows(_ALLOCATED, (id_list(last), self._tenant))
+        )
+        left = {one.id: to_units(one.amount) - allocated.get(one.id, 0) for one in last.values()}
+        self._check_left(left, last)
+        rows = [
+            (self._tenant, *_sql.entry_row(entry), entry.key[1], Units(left[entry.id]))
+            for entry in last.values()
+        ]
+        self._database.run_many(_SAVE_ENTRY, rows)
+        if allocated:
+            self._set_counted_on(self._allocations_on(allocated))
 
+    @atomic
     def allocate(self, *allocations: Allocation) -> None:
         last = {check_member("allocation", one, Allocation).id: one for one in allocations}
-        with self._database.writing():
-            values = (id_list(last), self._tenant)
-            before = self._database.each(_sql.to_allocation, _ALLOCATIONS_BY_ID, values)
-            found = self._entries_on([*before, *allocations])
-            entries = {entry.id: entry for entry, _ in found}
-            parts = zip(allocations, _parts(entries.values(), allocations), strict=True)
-            counted_on = {one.id: part.counted_on.isoformat() for one, part in parts}
-            left = {entry.id: units for entry, units in found}
-            _take(left, before, -1)
-            _take(left, last.values(), 1)
-            self._check_left(left, entries, last.values())
-            rows = [
-                (self._tenant, *_sql.allocation_row(one), counted_on[one.id])
-                for one in last.values()
-            ]
-            self._database.run_many(_SAVE_ALLOCATION, rows)
-            self._set_left(left)
+        self._database.alone("ledger")
+        values = (id_list(last), self._tenant)
+        before = self._database.each(_sql.to_allocation, _ALLOCATIONS_BY_ID, values)
+        found = self._entries_on([*before, *allocations])
+        entries = {entry.id: entry for entry, _ in found}
+        parts = zip(allocations, _parts(entries.values(), allocations), strict=True)
+        counted_on = {one.id: part.counted_on.isoformat() for one, part in parts}
+        left = {entry.id: units for entry, units in found}
+        _take(left, before, -1)
+        _take(left, last.values(), 1)
+        self._check_left(left, entries, last.values())
+        rows = [
+            (self._tenant, *_sql.allocation_row(one), counted_on[one.id]) for one in last.values()
+        ]
+        self._database.run_many(_SAVE_ALLOCATION, rows)
+        self._set_left(left)
 
+    @atomic
     def unallocate(self, allocation_id: str) -> bool:
-        with self._database.writing():
-            values = (id_list([allocation_id]), self._tenant)
-            found = self._database.each(_sql.to_allocation, _ALLOCATIONS_BY_ID, values)
-            left = {entry.id: units for entry, units in self._entries_on(found)}
-            _take(left, found, -1)
-            self._set_left(left)
-            return self._database.run(_DELETE_ALLOCATION, (self._tenant, wanted(allocation_id))) > 0
+        self._database.alone("ledger")
+        values = (id_list([allocation_id]), self._tenant)
+        found = self._database.each(_sql.to_allocation, _ALLOCATIONS_BY_ID, values)
+        left = {entry.id: units for entry, units in self._entries_on(found)}
+        _take(left, found, -1)
+        self._set_left(left)
+        return self._database.run(_DELETE_ALLOCATION, (self._tenant, wanted(allocation_id))) > 0
 
+    @atomic
     def delete(self, entry_id: str) -> bool:
-        with self._database.writing():
-            if allocations := self._allocations_on([entry_id]):
-                raise LedgerError(
-                    f"entry {entry_id!r} cannot be removed: something is allocated to it",
-                    ids=(entry_id, *(allocation.id for allocation in allocations)),
-                )
-            return self._database.run(_DELETE_ENTRY, (self._tenant, wanted(entry_id))) > 0
+        self._database.alone("ledger")
+        if allocations := self._allocations_on([entry_id]):
+            raise LedgerError(
+                f"entry {entry_id!r} cannot be removed: something is allocated to it",
+                ids=(entry_id, *(allocation.id for allocation in allocations)),
+            )
+        return self._database.run(_DELETE_ENTRY, (self._tenant, wanted(entry_id))) > 0
 
     def _of(self, customer_id: str) -> dict[str, str | None]:
         return {"tenant": self._tenant, "customer": wanted(customer_id)}
@@ -178,7 +184,7 @@ class SQLiteLedger(StoredLedger):
         return self._database.each(_with_units, _ENTRIES_WITH_LEFT, (ids, self._tenant))
 
     def _set_left(self, left: Mapping[str, int]) -> None:
-        rows = [(units, self._tenant, entry_id) for entry_id, units in left.items()]
+        rows = [(Units(units), self._tenant, entry_id) for entry_id, units in left.items()]
         self._database.run_many(_SET_LEFT, rows)
 
     def _set_counted_on(self, allocations: Collection[Allocation]) -> None:

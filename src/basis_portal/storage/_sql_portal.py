@@ -1,4 +1,4 @@
-"""The portal's own state in SQLite: settings, messages, notes and the audit trail.
+"""The portal's own state in SQL: settings, messages, notes and the audit trail.
 
 What each method promises stands in `basis_portal.repositories`.
 """
@@ -15,49 +15,42 @@ from ..domain.messages import InternalNote, Message
 from ..errors import SettingsConflict
 from ..repositories import AuditRepository, MessageRepository, SettingsRepository
 from . import _sql
-from ._sql import Row, marks, micros_of, to_instant, wanted
-from ._sqlite_connection import Database
+from ._sql import Row, SQLRepository, assignments, atomic, marks, micros_of, to_instant, wanted
 
 
-class SQLiteSettings(SettingsRepository):
+class SQLSettings(SQLRepository, SettingsRepository):
     """`SettingsRepository`."""
-
-    def __init__(self, database: Database, tenant: str) -> None:
-        self._database = database
-        self._tenant = tenant
 
     def get(self) -> StoredSettings:
         found = self._database.one(_sql.to_settings, _GET_SETTINGS, (self._tenant,))
         return found or DEFAULT_SETTINGS
 
+    @atomic
     def put(self, settings: StoredSettings) -> None:
         check_member("settings", settings, StoredSettings)
-        with self._database.writing():
-            current = self.get()
-            if settings.version != current.version + 1:
-                raise SettingsConflict(
-                    f"the settings are at version {current.version}, "
-                    f"so the next one is not {settings.version}",
-                    current=current,
-                )
-            self._database.run(_PUT_SETTINGS, (self._tenant, *_sql.settings_row(settings)))
+        self._database.alone("settings")
+        current = self.get()
+        if settings.version != current.version + 1:
+            raise SettingsConflict(
+                f"the settings are at version {current.version}, "
+                f"so the next one is not {settings.version}",
+                current=current,
+            )
+        self._database.run(_PUT_SETTINGS, (self._tenant, *_sql.settings_row(settings)))
 
 
 _GET_SETTINGS = f"SELECT {_sql.SETTINGS} FROM settings WHERE tenant = ?"
 _PUT_SETTINGS = (
-    f"INSERT OR REPLACE INTO settings (tenant, {_sql.SETTINGS}) VALUES (?, {marks(_sql.SETTINGS)})"
+    f"INSERT INTO settings (tenant, {_sql.SETTINGS}) VALUES (?, {marks(_sql.SETTINGS)}) "
+    f"ON CONFLICT (tenant) DO UPDATE SET {assignments(f'tenant, {_sql.SETTINGS}')}"
 )
 
 
 # --- messages and notes -------------------------------------------------------------------
 
 
-class SQLiteMessages(MessageRepository):
+class SQLMessages(SQLRepository, MessageRepository):
     """`MessageRepository`. Notes have a table of their own, which no query for messages names."""
-
-    def __init__(self, database: Database, tenant: str) -> None:
-        self._database = database
-        self._tenant = tenant
 
     def add(self, message: Message) -> None:
         check_member("message", message, Message)
@@ -91,10 +84,10 @@ class SQLiteMessages(MessageRepository):
     def unread_count(self) -> int:
         return int(self._database.rows(_COUNT_UNREAD, (self._tenant,))[0][0])
 
+    @atomic
     def mark_read(self, customer_id: str, at: dt.datetime) -> int:
-        with self._database.writing():
-            values = (micros_of("at", at), self._tenant, wanted(customer_id))
-            return self._database.run(_MARK_READ, values)
+        values = (micros_of("at", at), self._tenant, wanted(customer_id))
+        return self._database.run(_MARK_READ, values)
 
     def add_note(self, note: InternalNote) -> None:
         check_member("note", note, InternalNote)
@@ -103,9 +96,9 @@ class SQLiteMessages(MessageRepository):
     def notes(self, customer_id: str) -> Sequence[InternalNote]:
         return self._database.each(_sql.to_note, _NOTES, (self._tenant, wanted(customer_id)))
 
+    @atomic
     def erase(self, customer_id: str) -> int:
-        with self._database.writing():
-            return sum(self._run(sql, wanted(customer_id)) for sql in _ERASE)
+        return sum(self._run(sql, wanted(customer_id)) for sql in _ERASE)
 
     def _newest(
         self, sql: str, values: Row, after: tuple[dt.datetime, str] | None, limit: int
@@ -115,9 +108,9 @@ class SQLiteMessages(MessageRepository):
         sql = f"{sql} ORDER BY at DESC, id DESC LIMIT ?"
         return self._database.each(_sql.to_message, sql, (self._tenant, *values, limit))
 
+    @atomic
     def _run(self, sql: str, *values: object) -> int:
-        with self._database.writing():
-            return self._database.run(sql, (self._tenant, *values))
+        return self._database.run(sql, (self._tenant, *values))
 
 
 def _micros(key: tuple[dt.datetime, str]) -> int:
@@ -146,20 +139,16 @@ _NOTES = f"SELECT {_sql.NOTE} FROM notes WHERE tenant = ? AND customer_id = ? OR
 # --- the audit trail ----------------------------------------------------------------------
 
 
-class SQLiteAudit(AuditRepository):
+class SQLAudit(SQLRepository, AuditRepository):
     """`AuditRepository`."""
 
-    def __init__(self, database: Database, tenant: str) -> None:
-        self._database = database
-        self._tenant = tenant
-
+    @atomic
     def append(self, entries: Sequence[AuditEntry]) -> None:
         rows = [
             (self._tenant, *_sql.audit_row(check_member("entry", entry, AuditEntry)))
             for entry in entries
         ]
-        with self._database.writing():
-            self._database.run_many(_APPEND, rows)
+        self._database.insert("audit", f"tenant, {_sql.AUDIT}", rows)
 
     def page(
         self, *, customer_id: str | None = None, after: int | None = None, limit: int = 50
@@ -191,23 +180,22 @@ class SQLiteAudit(AuditRepository):
             "cause": None if cause is None else check_member("cause", cause, Cause).value,
         }
         filters = {name: wanted(value) for name, value in given.items() if value is not None}
-        # As a constant, so that SQLite can tell whether a partial index has the event.
+        # As a constant, so that the database can tell whether a partial index has the event.
         name = check_member("event", event, AuditEvent).value
         sql = f"SELECT at FROM audit WHERE tenant = ? AND event = '{name}'"
         sql += "".join(f" AND {column} = ?" for column in filters)
         sql += " ORDER BY position DESC LIMIT 1"
         return self._database.one(to_instant, sql, (self._tenant, *filters.values()))
 
+    @atomic
     def rename_customer(self, customer_id: str, new_id: str) -> int:
         check_id("new_id", new_id)
-        with self._database.writing():
-            return self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
+        return self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
 
 
 def _with_position(position: int, *columns: object) -> tuple[int, AuditEntry]:
     return position, _sql.to_audit_entry(*columns)  # type: ignore[arg-type]
 
 
-_APPEND = f"INSERT INTO audit (tenant, {_sql.AUDIT}) VALUES (?, {marks(_sql.AUDIT)})"
 _ENTRIES = f"SELECT position, {_sql.AUDIT} FROM audit WHERE tenant = ?"
 _RENAME = "UPDATE audit SET customer_id = ?, detail = NULL WHERE tenant = ? AND customer_id = ?"
