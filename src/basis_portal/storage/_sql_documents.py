@@ -63,7 +63,7 @@ _GET_CUSTOMERS = (
     "CROSS JOIN customers ON tenant = ? AND customers.id = value"
 )
 _CUSTOMERS = f"SELECT {_sql.CUSTOMER} FROM customers WHERE tenant = ? AND (name_key, id) > (?, ?)"
-_CUSTOMER_FITS = "(instr(name_key, ?) OR instr(email_key, ?) OR instr(number_key, ?))"
+_CUSTOMER_FITS = "(instr(name_key, ?) > 0 OR instr(email_key, ?) > 0 OR instr(number_key, ?) > 0)"
 _SAVE_CUSTOMER = (
     f"INSERT INTO customers (tenant, {_CUSTOMER_KEYS}) VALUES (?, {marks(_CUSTOMER_KEYS)}) "
     f"ON CONFLICT (tenant, id) DO UPDATE SET {assignments(_CUSTOMER_KEYS)}"
