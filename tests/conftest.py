@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from shutil import copyfile
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,6 +91,43 @@ def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "empty.db"
     SQLiteStorage(path).close()
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Any]:
+    """The one quick server of all tests; where there is none, skipped, and in CI failed."""
+    from tests.postgres_server import DSN_VARIABLE, Server, Unavailable
+
+    if dsn := os.environ.get(DSN_VARIABLE):
+        yield SimpleNamespace(dsn=dsn)
+        return
+    try:
+        server = Server()
+    except Unavailable as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"PostgreSQL must be tested here, and cannot: {error}")
+        pytest.skip(f"PostgreSQL is not tested: {error}")
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_admin(postgres_server: Any) -> Iterator[Any]:
+    """A connection to it, to tidy up with."""
+    import psycopg
+
+    with psycopg.connect(postgres_server.dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def postgres_schema(postgres_server: Any, postgres_admin: Any) -> Iterator[tuple[str, str]]:
+    """DSN and name of a schema of the test's own, which a storage will make."""
+    from tests.postgres_server import drop_schema, schema_name
+
+    name = schema_name()
+    yield postgres_server.dsn, name
+    drop_schema(postgres_admin, name)
 
 
 @pytest.fixture
