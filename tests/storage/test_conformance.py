@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from basis_portal.storage.memory import InMemoryStorage
+from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing import FullStorageConformance
 
@@ -28,5 +29,17 @@ class TestSQLiteStorage(FullStorageConformance):
     def storage(self, tmp_path: Path) -> Iterator[SQLiteStorage]:
         """A new file."""
         storage = SQLiteStorage(tmp_path / "portal.db")
+        yield storage
+        storage.close()
+
+
+class TestPostgresStorage(FullStorageConformance):
+    """The storage in a PostgreSQL database."""
+
+    @pytest.fixture
+    def storage(self, postgres_schema: tuple[str, str]) -> Iterator[PostgresStorage]:
+        """A new schema."""
+        dsn, schema = postgres_schema
+        storage = PostgresStorage(dsn, schema=schema)
         yield storage
         storage.close()

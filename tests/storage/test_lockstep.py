@@ -1,20 +1,23 @@
-"""The shipped storages agree: whatever is done to both gives the same results and refusals."""
+"""The shipped storages agree: whatever is done to all gives the same results and refusals."""
 
 from __future__ import annotations
 
 import datetime as dt
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
+from tests.postgres_server import drop_schema, schema_name
 
 from basis_portal import (
     ActiveTokenExists,
@@ -40,6 +43,7 @@ from basis_portal.repositories import (
     AuditRepository,
     FullStorage,
     MessageRepository,
+    Opening,
     SettingsRepository,
     StoredCustomers,
     StoredDocuments,
@@ -47,6 +51,7 @@ from basis_portal.repositories import (
     TokenRepository,
 )
 from basis_portal.storage.memory import InMemoryStorage
+from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing.builders import (
     DAY,
@@ -477,125 +482,150 @@ def state_of(storage: FullStorage) -> list[Any]:
     return [result_of(storage, call) for call in own]
 
 
-class Pair:
-    """Both storages, each step done to both."""
+class Trio:
+    """The storages, each step done to all."""
 
-    def __init__(self) -> None:
+    def __init__(self, dsn: str) -> None:
         self.agreed = True
+        self.dsn, self.schema = dsn, schema_name()
         self.folder = tempfile.TemporaryDirectory()
         self.memory: FullStorage = InMemoryStorage()
         self.sqlite: FullStorage = SQLiteStorage(Path(self.folder.name) / "portal.db")
-        assert self.memory.tenant == self.sqlite.tenant
+        self.postgres: FullStorage = PostgresStorage(dsn, schema=self.schema, pool_size=1)
+        self.all = (self.memory, self.sqlite, self.postgres)
+        assert len({storage.tenant for storage in self.all}) == 1
         for call in FIRST:
             self.do(call)
 
     def do(self, step: Call | Work) -> Any:
-        """Do a step to both; the outcomes are the same."""
-        first, second = outcome(self.memory, step), outcome(self.sqlite, step)
-        self.agreed = self.agreed and first == second
-        assert self.agreed, f"memory: {first!r}, sqlite: {second!r}"
+        """Do a step to all; the outcomes are the same."""
+        return self.agree(lambda storage: outcome(storage, step))
+
+    def agree(self, ask: Callable[[FullStorage], Any]) -> Any:
+        """What all of them answer."""
+        first, *others = map(ask, self.all)
+        self.agreed = self.agreed and all(other == first for other in others)
+        assert self.agreed, f"memory, sqlite, postgres: {[first, *others]!r}"
         return first
 
+    def state(self) -> list[Any]:
+        """All that each of them holds."""
+        found: list[Any] = self.agree(state_of)
+        return found
+
     def close(self) -> None:
-        """Both hold the same at the end."""
+        """All hold the same at the end."""
         try:
-            assert not self.agreed or state_of(self.memory) == state_of(self.sqlite)
+            if self.agreed:
+                self.state()
         finally:
-            self.memory.close()
-            self.sqlite.close()
+            for storage in self.all:
+                storage.close()
             self.folder.cleanup()
+            with psycopg.connect(self.dsn, autocommit=True) as admin:
+                drop_schema(admin, self.schema)
 
 
 class Lockstep(RuleBasedStateMachine):
-    """Steps of all kinds, in any order, done to both storages."""
+    """Steps of all kinds, in any order, done to all storages."""
+
+    dsn: ClassVar[str]
 
     def __init__(self) -> None:
         super().__init__()
-        self.pair = Pair()
+        self.trio = Trio(self.dsn)
 
     # Rules are chosen alike often: what is to come often has one of its own.
 
     @rule(call=calls_of(["ledger.allocate"]))
     def allocate(self, call: Call) -> None:
         """Allocations come, or take the place of others."""
-        self.pair.do(call)
+        self.trio.do(call)
 
     @rule(call=calls_of(["ledger.save"]))
     def save_entries(self, call: Call) -> None:
         """Entries come, or take the place of others."""
-        self.pair.do(call)
+        self.trio.do(call)
 
     @rule(call=calls_of(["tokens.add"]))
     def add_tokens(self, call: Call) -> None:
         """Tokens come."""
-        self.pair.do(call)
+        self.trio.do(call)
 
     @rule(call=calls_of(["messages.add", "messages.add_note"]))
     def add_messages(self, call: Call) -> None:
         """Messages and notes come."""
-        self.pair.do(call)
+        self.trio.do(call)
 
     @rule(call=calls_of(ADDING[5:]))
     def add(self, call: Call) -> None:
         """Something else comes, or takes the place of something."""
-        self.pair.do(call)
+        self.trio.do(call)
 
     @rule(call=calls_of(CHANGING))
     def change(self, call: Call) -> None:
         """Something changes or goes."""
-        self.pair.do(call)
+        self.trio.do(call)
 
     @rule(call=calls_of([verb for verb in READING if verb.startswith(HOST)]))
     def read(self, call: Call) -> None:
         """Something of the host's data is read."""
-        self.pair.do(call)
+        self.trio.do(call)
 
     @rule(call=calls_of([verb for verb in READING if not verb.startswith(HOST)]))
     def read_state(self, call: Call) -> None:
         """Something of the portal's own state is read."""
-        self.pair.do(call)
+        self.trio.do(call)
 
     @rule(work=works())
     def transact(self, work: Work) -> None:
         """A transaction; one that failed has left nothing."""
-        before = state_of(self.pair.memory)
-        self.pair.do(work)
-        after = state_of(self.pair.memory)
-        assert after == state_of(self.pair.sqlite)
-        assert after == before or not work.fails
+        before = self.trio.state()
+        self.trio.do(work)
+        assert self.trio.state() == before or not work.fails
 
     @rule(reads=few(calls_of(READING)))
     def snapshot(self, reads: list[Call]) -> None:
         """Reads within a snapshot."""
-        with self.pair.memory.snapshot(), self.pair.sqlite.snapshot():
+        with ExitStack() as snapshots:
+            for storage in self.trio.all:
+                snapshots.enter_context(storage.snapshot())
             for call in reads:
-                self.pair.do(call)
+                self.trio.do(call)
 
     @rule(token=token_ids)
     def opening(self, token: str) -> None:
         """What a link needs."""
-        first, second = self.pair.memory.opening(token), self.pair.sqlite.opening(token)
-        for part in ("settings", "token", "customer", "opened_at"):
-            assert getattr(first, part) == getattr(second, part)
+        self.trio.agree(lambda storage: parts_of(storage.opening(token)))
 
     def teardown(self) -> None:
-        """Both hold the same at the end."""
-        self.pair.close()
+        """All hold the same at the end."""
+        self.trio.close()
 
 
-TestTheStoragesAgree = Lockstep.TestCase
-TestTheStoragesAgree.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+def parts_of(opening: Opening) -> list[Any]:
+    """What an opening found, as values."""
+    return [getattr(opening, part) for part in ("settings", "token", "customer", "opened_at")]
+
+
+def test_the_storages_agree(postgres_server: Any) -> None:
+    """Whatever is done to them, in whatever order, they answer alike and hold the same."""
+    Lockstep.dsn = postgres_server.dsn
+    run_state_machine_as_test(
+        Lockstep,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
 
 
 @pytest.fixture
-def pair() -> Iterator[Pair]:
-    """Both storages, in the small world."""
-    found = Pair()
+def trio(postgres_server: Any) -> Iterator[Trio]:
+    """The storages, in the small world."""
+    found = Trio(postgres_server.dsn)
     yield found
     found.close()
 
@@ -607,9 +637,9 @@ def pair() -> Iterator[Pair]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_each_verb_agrees(pair: Pair, verb: str, data: st.DataObject) -> None:
+def test_each_verb_agrees(trio: Trio, verb: str, data: st.DataObject) -> None:
     """Whatever it is given a verb has one outcome, whether rules came to it today or not."""
-    pair.do(data.draw(calls_of([verb])))
+    trio.do(data.draw(calls_of([verb])))
 
 
 @pytest.mark.parametrize(
@@ -627,11 +657,11 @@ def test_each_verb_agrees(pair: Pair, verb: str, data: st.DataObject) -> None:
         (Call("ledger.delete", ("d1",)), LedgerError),
     ],
 )
-def test_refusals_agree(pair: Pair, call: Call, error: type[Exception]) -> None:
-    """What is refused is refused by both with the same error, and changes nothing."""
-    before = state_of(pair.memory)
-    assert pair.do(call) is error
-    assert state_of(pair.memory) == state_of(pair.sqlite) == before
+def test_refusals_agree(trio: Trio, call: Call, error: type[Exception]) -> None:
+    """What is refused is refused by all with the same error, and changes nothing."""
+    before = trio.state()
+    assert trio.do(call) is error
+    assert trio.state() == before
 
 
 def test_every_verb_is_driven() -> None:
@@ -648,10 +678,11 @@ def test_every_verb_is_driven() -> None:
     assert {"transact", "snapshot", "opening"} < vars(Lockstep).keys()
 
 
-def test_a_difference_is_noticed(pair: Pair) -> None:
+@pytest.mark.parametrize("other", ["sqlite", "postgres"])
+def test_a_difference_is_noticed(trio: Trio, other: str) -> None:
     """Storages that hold different things do not agree (the control of this file)."""
-    assert pair.do(Call("customers.save", (a_customer("ann"),))) is None
-    pair.sqlite.customers.save(a_customer("ann", name="another"))
+    assert trio.do(Call("customers.save", (a_customer("ann"),))) is None
+    getattr(trio, other).customers.save(a_customer("ann", name="another"))
     with pytest.raises(AssertionError):
-        pair.do(Call("customers.get", ("ann",)))
-    assert state_of(pair.memory) != state_of(pair.sqlite)
+        trio.do(Call("customers.get", ("ann",)))
+    assert state_of(trio.memory) != state_of(getattr(trio, other))
