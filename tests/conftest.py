@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from basis_portal import AuditEntry, Portal, PortalConfig
 from basis_portal.storage.memory import InMemoryStorage
+from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing.builders import NOW, a_customer
 from basis_portal.testing.clocks import FrozenClock
@@ -131,13 +132,19 @@ def postgres_schema(postgres_server: Any, postgres_admin: Any) -> Iterator[tuple
 
 
 @pytest.fixture
-def make_storage(tmp_path: Path, empty_file: Path) -> Iterator[Callable[[str], Any]]:
-    """Makes a storage by its kind: ``memory``, or ``sqlite`` in the test's own file."""
-    made: list[SQLiteStorage] = []
+def make_storage(
+    request: pytest.FixtureRequest, tmp_path: Path, empty_file: Path
+) -> Iterator[Callable[..., Any]]:
+    """Makes a storage by its kind; all of a test in the test's own file, or schema."""
+    made: list[Any] = []
 
     def make(kind: str, tenant: str = "default") -> Any:
         if kind == "memory":
             return InMemoryStorage(tenant)
+        if kind == "postgres":
+            dsn, schema = request.getfixturevalue("postgres_schema")
+            made.append(PostgresStorage(dsn, schema=schema, tenant=tenant))
+            return made[-1]
         if not made:
             copyfile(empty_file, tmp_path / "portal.db")
         made.append(SQLiteStorage(tmp_path / "portal.db", tenant=tenant))
@@ -148,8 +155,8 @@ def make_storage(tmp_path: Path, empty_file: Path) -> Iterator[Callable[[str], A
         storage.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def storage(request: pytest.FixtureRequest, make_storage: Callable[[str], Any]) -> Any:
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def storage(request: pytest.FixtureRequest, make_storage: Callable[..., Any]) -> Any:
     """Each of the storages in turn, empty."""
     return make_storage(request.param)
 

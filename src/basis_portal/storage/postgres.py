@@ -97,6 +97,9 @@ class PostgresStorage:
     def __repr__(self) -> str:
         return f"PostgresStorage(schema={self._database.schema!r}, tenant={self.tenant!r})"
 
+    def __reduce__(self) -> str:
+        raise TypeError("PostgresStorage holds connections and is not pickled; make one there")
+
     def transact(self, work: Callable[[UnitOfWork], T], *, lock: Collection[str] = ()) -> T:
         """Run ``work`` in one transaction; where it raises, undo what it wrote.
 
