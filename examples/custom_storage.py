@@ -9,6 +9,7 @@ hundred customers, and short. Running this file runs the conformance kit on it.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -178,6 +179,15 @@ class _Tokens(_Repository):
             self._refuse_two_current(new_id)
             return len(found)
 
+    def prune(self, before: datetime, *, limit: int = 1000) -> int:
+        latest = {token.id for token in self._latest().values()}
+        past = [token for token in self._all().values() if token.id not in latest]
+        due = sorted((t.ended_at, t.id) for t in past if t.ended_at and t.ended_at < before)
+        with self.tables.transaction():
+            for _, own in due[:limit]:
+                self.tables.remove("tokens", own)
+        return len(due[:limit])
+
     def _all(self) -> dict[str, bp.PortalToken]:
         return self.tables.all("tokens", bp.PortalToken)
 
@@ -261,10 +271,12 @@ def _newest(found: Collection[bp.Message], after: Place | None, limit: int) -> l
 
 
 class _Audit(_Repository):
+    _positions = itertools.count(1)
+
     def append(self, entries: Sequence[bp.AuditEntry]) -> None:
         with self.tables.transaction():
-            for position, entry in enumerate(entries, start=len(self._all()) + 1):
-                self.tables.add("audit", str(position), entry)
+            for entry in entries:
+                self.tables.add("audit", str(next(self._positions)), entry)
 
     def page(
         self, *, customer_id: str | None = None, after: int | None = None, limit: int = 50
@@ -292,6 +304,13 @@ class _Audit(_Repository):
                 renamed = attrs.evolve(entry, customer_id=new_id, detail=None)
                 self.tables.put("audit", str(position), renamed)
             return len(found)
+
+    def prune(self, before: datetime, *, limit: int = 1000) -> int:
+        due = [position for position, entry in self._all().items() if entry.at < before]
+        with self.tables.transaction():
+            for position in due[:limit]:
+                self.tables.remove("audit", str(position))
+        return len(due[:limit])
 
     def _all(self) -> dict[int, bp.AuditEntry]:
         return {int(key): e for key, e in self.tables.all("audit", bp.AuditEntry).items()}

@@ -61,7 +61,7 @@ from .errors import (
 from .inbox import Inbox
 from .links import key_fingerprint
 from .portal import Portal
-from .privacy import Privacy
+from .privacy import Privacy, Pruned
 from .settings import SettingsService
 from .tokens import IssueResult, LinkCheck, Outcome, Skipped, TokenService
 
@@ -124,6 +124,7 @@ __all__ = [
     "PortalNotAvailable",
     "PortalToken",
     "Privacy",
+    "Pruned",
     "Section",
     "SectionHidden",
     "SettingsConflict",

@@ -1,17 +1,39 @@
-"""Use cases: hand a customer's data out, and forget the customer. They work in every edition."""
+"""Use cases: hand a customer's data out, forget a customer, forget what is old.
+
+They work in every edition.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
 from typing import Any
+
+import attrs
 
 from .context import Context, staff_name
 from .domain.audit import AuditEntry, AuditEvent, Cause
-from .domain.checks import check_id
+from .domain.checks import check_id, check_instant
 from .domain.jsonable import to_jsonable
 from .domain.portal_token import EndedAs
-from .repositories import UnitOfWork
+from .errors import InvalidValue
+from .repositories import AuditRepository, TokenRepository, UnitOfWork
 
 _PIECE = 1000
+_YOUNGEST = dt.timedelta(days=1)
+
+
+@attrs.define(frozen=True)
+class Pruned:
+    """What `Privacy.prune` removed.
+
+    Attributes:
+        audit_entries: how many entries of the audit trail.
+        tokens: how many ended tokens.
+    """
+
+    audit_entries: int
+    tokens: int
 
 
 class Privacy:
@@ -80,6 +102,60 @@ class Privacy:
 
         self._context.storage.transact(work, lock=[customer_id, pseudonym])
         return pseudonym
+
+    def prune(
+        self,
+        *,
+        audit_before: dt.datetime | None = None,
+        tokens_before: dt.datetime | None = None,
+        by: str | None = None,
+    ) -> Pruned:
+        """Forget what is old: entries of the audit trail, and tokens that ended long ago.
+
+        A customer's latest token stays, however old: it says whether staff revoked its access.
+        Works in transactions of at most 1,000; repeating it is harmless. Audited.
+
+        Args:
+            audit_before: entries older than this instant go; none where None.
+            tokens_before: tokens that were replaced or revoked before this instant go.
+            by: who asks for it.
+
+        Raises:
+            InvalidValue: an instant is not aware or less than a day ago.
+        """
+        who, now = staff_name(by), self._context.now()
+        instants = {"audit_before": audit_before, "tokens_before": tokens_before}
+        due = {name: _past(name, one, now) for name, one in instants.items() if one is not None}
+        if not due:
+            return Pruned(0, 0)
+        detail = "\n".join(f"{name}: {one.isoformat()}" for name, one in due.items())
+        self._context.storage.transact(
+            lambda unit: unit.audit.append([AuditEntry(now, AuditEvent.PRUNED, who, detail=detail)])
+        )
+        return Pruned(
+            self._prune(due.get("audit_before"), lambda unit: unit.audit),
+            self._prune(due.get("tokens_before"), lambda unit: unit.tokens),
+        )
+
+    def _prune(
+        self,
+        before: dt.datetime | None,
+        part: Callable[[UnitOfWork], AuditRepository | TokenRepository],
+    ) -> int:
+        pruned, more = 0, before is not None
+        while more and before is not None:
+            found = self._context.storage.transact(
+                lambda unit: part(unit).prune(before, limit=_PIECE)
+            )
+            pruned, more = pruned + found, found == _PIECE
+        return pruned
+
+
+def _past(name: str, instant: object, now: dt.datetime) -> dt.datetime:
+    found = check_instant(name, instant)
+    if found > now - _YOUNGEST:
+        raise InvalidValue.of(name, instant, "must be at least a day ago")
+    return found
 
 
 def _all_messages(unit: UnitOfWork, customer_id: str) -> list[Any]:

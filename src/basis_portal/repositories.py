@@ -327,6 +327,14 @@ class TokenRepository(Protocol):
         """
         ...
 
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        """Remove up to ``limit`` tokens that ended before an instant; how many there were.
+
+        Those that ended first go first. A customer's latest token stays: it says whether staff
+        revoked its access.
+        """
+        ...
+
 
 class MessageRepository(Protocol):
     """Messages, and apart from them the notes of staff."""
@@ -381,7 +389,7 @@ class MessageRepository(Protocol):
 
 
 class AuditRepository(Protocol):
-    """The audit trail. Append-only but for erasure."""
+    """The audit trail. Append-only but for erasure and retention."""
 
     def append(self, entries: Sequence[AuditEntry]) -> None:
         """Add entries at the end, in this order, all or none."""
@@ -412,6 +420,13 @@ class AuditRepository(Protocol):
         """Replace a customer's id by ``new_id`` and empty the details of its entries; how many.
 
         For erasure.
+        """
+        ...
+
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        """Remove up to ``limit`` entries older than an instant; how many there were.
+
+        Those appended first go first. No position is given a second time.
         """
         ...
 

@@ -259,6 +259,7 @@ VERBS: dict[str, SearchStrategy[Any]] = {
     "tokens.mark_opened": calls(token_ids, instants, unless_within=spans),
     "tokens.last_opened": calls(few(token_ids)),
     "tokens.rename_customer": calls(customer_ids, customer_ids),
+    "tokens.prune": calls(instants, limit=limits),
     "messages.add": calls(messages),
     "messages.by_key": calls(customer_ids, some(("f1", "f2", "f3"))),
     "messages.page": calls(customer_ids, after=maybe(message_keys), limit=limits),
@@ -281,6 +282,7 @@ VERBS: dict[str, SearchStrategy[Any]] = {
         cause=maybe(some(Cause)),
     ),
     "audit.rename_customer": calls(customer_ids, customer_ids),
+    "audit.prune": calls(instants, limit=limits),
     "customers.get": calls(customer_ids),
     "customers.get_many": calls(few(customer_ids)),
     "customers.search": calls(some(("", "apple", "ÄPF", "%", "_", "x.EX", "inv")), limit=limits),
@@ -342,9 +344,11 @@ CHANGING = (
     "tokens.end",
     "tokens.mark_opened",
     "tokens.rename_customer",
+    "tokens.prune",
     "messages.mark_read",
     "messages.erase",
     "audit.rename_customer",
+    "audit.prune",
 )
 READING = tuple(verb for verb in VERBS if verb not in ADDING + CHANGING)
 HOST = ("customers.", "documents.", "ledger.")

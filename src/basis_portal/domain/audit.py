@@ -31,6 +31,7 @@ class AuditEvent(StrEnum):
     REPLY = "reply"
     EXPORTED = "exported"
     ERASED = "erased"
+    PRUNED = "pruned"
 
 
 class Cause(StrEnum):

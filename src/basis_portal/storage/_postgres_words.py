@@ -32,6 +32,7 @@ _WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r" INDEXED BY \w+", ""),
     (r"\binstr\(", "strpos("),
     (r"\bis_latest = 1\b", "is_latest"),
+    (r"\bAND is_latest = 0\b", "AND NOT is_latest"),
     (r"\bis_latest = 0\b", "is_latest = false"),
     # Two halves are for a database whose sums end at 64 bits; the first is nothing here.
     (r"\bsum\((.+?) / 1000000000\), sum\(\1 % 1000000000\)", r"0 * sum(\1), sum(\1)"),

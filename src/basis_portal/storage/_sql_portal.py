@@ -192,10 +192,20 @@ class SQLAudit(SQLRepository, AuditRepository):
         check_id("new_id", new_id)
         return self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
 
+    @atomic
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        return self._database.run(
+            _PRUNE, (self._tenant, self._tenant, micros_of("before", before), limit)
+        )
+
 
 def _with_position(position: int, *columns: object) -> tuple[int, AuditEntry]:
     return position, _sql.to_audit_entry(*columns)  # type: ignore[arg-type]
 
 
 _ENTRIES = f"SELECT position, {_sql.AUDIT} FROM audit WHERE tenant = ?"
+_PRUNE = (
+    "DELETE FROM audit WHERE tenant = ? AND position IN (SELECT position FROM audit "
+    "WHERE tenant = ? AND at < ? ORDER BY position LIMIT ?)"
+)
 _RENAME = "UPDATE audit SET customer_id = ?, detail = NULL WHERE tenant = ? AND customer_id = ?"

@@ -146,6 +146,12 @@ class SQLTokens(SQLRepository, TokenRepository):
         self._database.run(_FIND_LATEST, {"tenant": self._tenant, "customer": new_id})
         return renamed
 
+    @atomic
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        return self._database.run(
+            _PRUNE, (self._tenant, self._tenant, micros_of("before", before), limit)
+        )
+
     def _keys(self) -> list[str]:
         """The fingerprints of all keys that any customer's latest token was issued under."""
         return self._database.each(str, _KEYS, {"tenant": self._tenant})
@@ -254,6 +260,10 @@ _MARK_OPENED = (
     "AND (opened_at IS NULL OR abs(opened_at - ?) >= ?)"
 )
 _LAST_OPENED = f"SELECT tokens.id, opened_at {_OF_IDS} WHERE opened_at IS NOT NULL"
+_PRUNE = (
+    "DELETE FROM tokens WHERE tenant = ? AND id IN (SELECT id FROM tokens "
+    "WHERE tenant = ? AND is_latest = 0 AND ended_at < ? ORDER BY ended_at, id LIMIT ?)"
+)
 _RENAME = "UPDATE tokens SET customer_id = ?, reason = NULL WHERE tenant = ? AND customer_id = ?"
 _FIND_LATEST = (
     "UPDATE tokens SET is_latest = (added = (SELECT max(added) FROM tokens "

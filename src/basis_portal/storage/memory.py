@@ -207,6 +207,10 @@ class _Table(Generic[V]):
         end = len(group) if after is None else bisect_left(group, after, key=self._order)
         return reversed(group[:end])
 
+    def records(self) -> list[V]:
+        """All records."""
+        return list(self._rows.values())
+
     def last_of_each(self, index: str) -> list[V]:
         """The last record of each group."""
         return [group[-1] for group in self._groups[index].values()]
@@ -418,6 +422,16 @@ class _Tokens(_Repository):
             self._replace(row, attrs.evolve(row.token, customer_id=new_id, reason=None))
         return len(rows)
 
+    @_atomic
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        latest = {token.id for token in self._latest_of_each()}
+        past = [row.token for row in self._rows.records() if row.token.id not in latest]
+        due = [(one.ended_at, one.id) for one in past if one.ended_at and one.ended_at < before]
+        found = _first(sorted(due), limit)
+        for _, token_id in found:
+            self._rows.put(token_id, None)
+        return len(found)
+
     def _refuse_current(self, customer_id: str) -> None:
         for row in self._rows.find("current", customer_id):
             raise ActiveTokenExists(
@@ -581,6 +595,14 @@ class _Audit(_Repository):
             renamed = attrs.evolve(entry, customer_id=new_id, detail=None)
             self._rows.put(position, (position, renamed))
         return len(rows)
+
+    @_atomic
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        rows = self._rows.find("all", _ALL)
+        found = _first((position for position, entry in rows if entry.at < before), limit)
+        for position in found:
+            self._rows.put(position, None)
+        return len(found)
 
     def _about(self, customer_id: str | None, token_id: str | None) -> list[AuditEntry]:
         """The entries of the smallest group that holds all of this token and customer."""

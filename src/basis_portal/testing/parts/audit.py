@@ -178,6 +178,23 @@ class AuditConformance(Kit):
         ]
         assert after[1][1] == entries[1]
 
+    def test_old_entries_go(self, storage: Storage) -> None:
+        """Entries older than an instant go, the first appended first; no position comes again."""
+        hours = [5, 1, 2, 9, 3]
+        entries = [an_audit_entry(at=NOW + dt.timedelta(hours=hour)) for hour in hours]
+        storage.audit.append(entries)
+        last = storage.audit.page()[0][0]
+        assert storage.audit.prune(NOW) == 0
+        assert storage.audit.prune(NOW + dt.timedelta(hours=3), limit=1) == 1
+        kept = [entry for _, entry in storage.audit.page()]
+        assert kept == [entries[4], entries[3], entries[2], entries[0]]
+        assert storage.audit.prune(NOW + dt.timedelta(hours=3)) == 1
+        assert [entry for _, entry in storage.audit.page()] == [entries[4], entries[3], entries[0]]
+        assert storage.audit.prune(NOW + dt.timedelta(hours=10)) == 3
+        storage.audit.append([entries[0]])
+        ((position, entry),) = storage.audit.page()
+        assert (position > last, entry) == (True, entries[0])
+
     def test_no_entry_is_lost_among_threads(self, storage: Storage) -> None:
         """Entries that several threads add at once are all there, each at its own position."""
 

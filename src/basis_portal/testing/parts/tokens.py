@@ -329,6 +329,31 @@ class TokensConformance(Kit):
         assert storage.tokens.rename_customer(a_token().customer_id, "b") == 2
         assert len(storage.tokens.history("b")) == 3
 
+    # --- retention ----------------------------------------------------------------------
+
+    def test_old_tokens_go_and_the_latest_stays(self, storage: Storage) -> None:
+        """Tokens that ended before an instant go, the first ended first; the latest never does."""
+        ended = [
+            an_ended_token(token_id(number), ended_at=NOW + number * HOUR, customer_id=one)
+            for number, one in enumerate(["a", "a", "b", "a", "b", "c"], start=1)
+        ]
+        storage.tokens.add([*ended, a_token(token_id(7), customer_id="b")])
+        assert storage.tokens.prune(NOW + HOUR) == 0
+        assert storage.tokens.prune(NOW + 5 * HOUR, limit=1) == 1
+        assert storage.tokens.get(token_id(1)) is None
+        assert storage.tokens.get(token_id(2)) == ended[1]
+        assert storage.tokens.prune(NOW + 5 * HOUR) == 2
+        assert storage.tokens.prune(NOW + 5 * HOUR) == 0
+        assert [len(storage.tokens.history(one)) for one in "abc"] == [1, 2, 1]
+        assert storage.tokens.prune(NOW + 100 * HOUR) == 1
+        latest = storage.tokens.latest(["a", "b", "c"])
+        assert {one: token.id for one, token in latest.items()} == {
+            "a": token_id(4),
+            "b": token_id(7),
+            "c": token_id(6),
+        }
+        assert storage.tokens.history("b") == [storage.tokens.get(token_id(7))]
+
     def test_renaming_nobody_changes_nothing(self, storage: Storage) -> None:
         """A customer without tokens has none to rename."""
         storage.tokens.add([a_token()])

@@ -42,12 +42,14 @@ WRITES: dict[str, Write] = {
         token_id(1), NOW + 2 * HOUR, unless_within=HOUR
     ),
     "tokens.rename_customer": lambda work: work.tokens.rename_customer("ann", "erased"),
+    "tokens.prune": lambda work: work.tokens.prune(NOW + 99 * HOUR),
     "messages.add": lambda work: work.messages.add(a_message("M-9", customer_id="ben")),
     "messages.mark_read": lambda work: work.messages.mark_read("ann", NOW + HOUR),
     "messages.add_note": lambda work: work.messages.add_note(a_note("N-9", customer_id="ben")),
     "messages.erase": lambda work: work.messages.erase("ann"),
     "audit.append": lambda work: work.audit.append([an_audit_entry(customer_id="ben")]),
     "audit.rename_customer": lambda work: work.audit.rename_customer("ann", "erased"),
+    "audit.prune": lambda work: work.audit.prune(NOW + HOUR),
 }
 """One call of each verb that writes; each changes what `prepare` has put there."""
 
@@ -56,7 +58,11 @@ def prepare(storage: Storage) -> None:
     """Put something there that every one of `WRITES` changes."""
     storage.settings.put(StoredSettings(PortalConfig(), 1, NOW, "ana"))
     storage.tokens.add(
-        [a_token(token_id(1), customer_id="ann"), an_ended_token(token_id(2), customer_id="ben")]
+        [
+            an_ended_token(token_id(8), customer_id="ann"),
+            a_token(token_id(1), customer_id="ann"),
+            an_ended_token(token_id(2), customer_id="ben"),
+        ]
     )
     storage.tokens.mark_opened(token_id(1), NOW, unless_within=HOUR)
     storage.messages.add(a_message("M-1", customer_id="ann"))
