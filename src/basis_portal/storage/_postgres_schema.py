@@ -298,7 +298,7 @@ def prepare(connection: psycopg.Connection[Any], schema: str, *, migrate: bool) 
             connection.execute(f"SELECT pg_advisory_xact_lock(hashtext('basis_portal/{schema}'))")
             version = version_of(connection, schema)
             if version < len(MIGRATIONS):
-                if not _exists(connection, "to_regnamespace", quoted(schema)):
+                if not _value(connection, _SCHEMA_EXISTS, schema):
                     connection.execute(f"CREATE SCHEMA {quoted(schema)}")
                 for statement in step(schema, version):
                     connection.execute(statement)
@@ -308,9 +308,10 @@ def prepare(connection: psycopg.Connection[Any], schema: str, *, migrate: bool) 
 def version_of(connection: psycopg.Connection[Any], schema: str) -> int:
     """How many steps the tables of a schema have had: none where there are none."""
     table = f"{quoted(schema)}.migrations"
-    if not _exists(connection, "to_regclass", table):
+    columns = _value(connection, _COLUMNS, schema)
+    if columns is None:
         return 0
-    if _value(connection, _OUR_COLUMNS, schema) != 2:
+    if not {"version", "name"}.issubset(columns):
         raise StorageError(
             f"schema {schema!r} has a table 'migrations' of another application and was left as "
             "it is; give the portal a schema of its own"
@@ -325,14 +326,14 @@ def version_of(connection: psycopg.Connection[Any], schema: str) -> int:
     return version
 
 
-_OUR_COLUMNS = (
-    "SELECT count(*) FROM information_schema.columns WHERE table_schema = %s "
-    "AND table_name = 'migrations' AND column_name IN ('version', 'name')"
-)
-
-
-def _exists(connection: psycopg.Connection[Any], function: str, name: str) -> bool:
-    return _value(connection, f"SELECT {function}(%s) IS NOT NULL", name) is True
+# Asked of the catalogue's tables: to_regclass() may remember, from before the lock, that there
+# is no such table.
+_SCHEMA_EXISTS = "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = %s)"
+_COLUMNS = """
+    SELECT array_agg(attname::text) FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = %s AND relname = 'migrations' AND attnum > 0 AND NOT attisdropped
+"""
 
 
 def _value(connection: psycopg.Connection[Any], sql: str, *values: object) -> Any:

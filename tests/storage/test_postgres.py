@@ -1,0 +1,677 @@
+"""What only the PostgreSQL storage has: connections, schemas, the host's own transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from basis_portal import (
+    AccessDenied,
+    ActiveTokenExists,
+    EndedAs,
+    InvalidValue,
+    NoActiveToken,
+    Portal,
+    PortalConfig,
+    StorageError,
+)
+from basis_portal.storage._postgres_schema import MIGRATIONS
+from basis_portal.storage._postgres_words import translator
+from basis_portal.storage.postgres import PostgresStorage, ddl
+from basis_portal.testing.builders import (
+    NOW,
+    a_customer,
+    a_message,
+    a_payment,
+    a_token,
+    an_allocation,
+    an_audit_entry,
+    an_entry,
+    an_invoice,
+    token_id,
+)
+from basis_portal.testing.parts.base import in_thread
+from basis_portal.testing.strategies import LARGEST_AMOUNT
+
+Place = tuple[str, str]
+KEY = "a secret for tests alone, at least 32 bytes"
+
+
+@pytest.fixture
+def storage(postgres_schema: Place) -> Iterator[PostgresStorage]:
+    """A storage in a new schema."""
+    dsn, schema = postgres_schema
+    with closing(PostgresStorage(dsn, schema=schema)) as storage:
+        yield storage
+
+
+@pytest.fixture
+def admin(postgres_schema: Place) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of somebody else."""
+    with psycopg.connect(postgres_schema[0], autocommit=True) as connection:
+        yield connection
+
+
+def portal_over(storage: Any, **changes: Any) -> Portal:
+    """A portal that is on."""
+    given = {"secret_keys": [KEY], "base_url": "https://erp.example.com/portal", **changes}
+    return Portal(storage, clock=lambda: NOW, **given)
+
+
+# --- what it is given -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", ["nonsense secret", "postgresql://a:secret@b/c?secret=1"])
+def test_a_wrong_dsn_is_refused_and_not_repeated(wrong: str) -> None:
+    """What is no DSN is refused, without a word of it, which may be a password."""
+    with pytest.raises(InvalidValue, match="must be a PostgreSQL DSN") as caught:
+        PostgresStorage(wrong)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ({"schema": "a b"}, "schema must have letters"),
+        ({"schema": 'a"; DROP'}, "schema must have letters"),
+        ({"schema": ""}, "schema must have 1 to 63"),
+        ({"schema": "x" * 64}, "schema must have 1 to 63"),
+        ({"tenant": ""}, "tenant must have"),
+        ({"tenant": "a\x00"}, "tenant contains a character"),
+        ({"pool_size": 0}, "pool_size must be a whole number"),
+        ({"pool_size": True}, "pool_size must be a whole number"),
+        ({"timeout": 0.5}, "timeout must be a number of seconds"),
+        ({"timeout": float("nan")}, "timeout must be a number of seconds"),
+    ],
+)
+def test_wrong_arguments_are_refused(
+    postgres_schema: Place, admin: psycopg.Connection[Any], named: dict[str, Any], says: str
+) -> None:
+    """Each refusal names argument and rule; no schema is made."""
+    dsn, schema = postgres_schema
+    with pytest.raises(InvalidValue, match=says):
+        PostgresStorage(dsn, **{"schema": schema, **named})
+    assert admin.execute("SELECT to_regnamespace(%s)", (schema,)).fetchone() == (None,)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"postgresql://", object()])
+def test_what_is_no_database_is_refused(wrong: Any) -> None:
+    """Only a DSN, a pool or a connection will do."""
+    with pytest.raises(InvalidValue, match="must be a DSN, a psycopg_pool"):
+        PostgresStorage(wrong)
+
+
+def test_its_repr_tells_no_secret(postgres_schema: Place) -> None:
+    """Neither user nor password are in what is printed."""
+    dsn, schema = postgres_schema
+    with_password = dsn.replace("postgres@", "postgres:a-password@")
+    with closing(PostgresStorage(with_password, schema=schema)) as storage:
+        assert repr(storage) == f"PostgresStorage(schema={schema!r}, tenant='default')"
+        for part in (storage, storage._database, storage.tokens, storage._source):
+            assert "a-password" not in repr(part)
+
+
+def test_a_server_that_is_not_there_is_said(postgres_schema: Place) -> None:
+    """No server, no such database and no such user: what is wrong and what to do."""
+    dsn, _ = postgres_schema
+    for wrong, says in (
+        ("postgresql://postgres:pa55@127.0.0.1:1/postgres", "cannot be reached; see that"),
+        (dsn.replace("/postgres", "/absent"), "cannot be reached"),
+    ):
+        with pytest.raises(StorageError, match=says) as caught:
+            PostgresStorage(wrong)
+        assert isinstance(caught.value.__cause__, psycopg.OperationalError)
+        assert "pa55" not in str(caught.value)
+
+
+def test_a_database_that_cannot_hold_every_name_is_refused(
+    postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """A database in Latin 1 is refused, and left as it is."""
+    dsn, schema = postgres_schema
+    admin.execute(
+        f"CREATE DATABASE {schema} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0 "
+        "LOCALE_PROVIDER libc"
+    )
+    latin = dsn.rsplit("/", 1)[0] + f"/{schema}"
+    try:
+        with pytest.raises(StorageError, match="has the encoding LATIN1"):
+            PostgresStorage(latin, schema=schema)
+        with psycopg.connect(latin) as other:
+            assert other.execute("SELECT to_regnamespace(%s)", (schema,)).fetchone() == (None,)
+    finally:
+        admin.execute(f"DROP DATABASE {schema}")
+
+
+# --- the schema -----------------------------------------------------------------------------
+
+
+def test_tables_stand_in_their_own_schema(
+    storage: PostgresStorage, postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """Whatever search path and names the host has, its tables are not ours."""
+    admin.execute("CREATE TEMPORARY TABLE tokens (theirs text)")
+    storage.tokens.add([a_token()])
+    found = admin.execute(f'SELECT id, customer_id FROM "{postgres_schema[1]}".tokens').fetchall()
+    assert found == [(token_id(1), a_token().customer_id)]
+
+
+def test_many_may_make_the_tables_at_once(postgres_schema: Place) -> None:
+    """Processes that start together all find the tables, made once."""
+    dsn, schema = postgres_schema
+    errors: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            PostgresStorage(dsn, schema=schema).close()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with closing(PostgresStorage(dsn, schema=schema, migrate=False)) as storage:
+        assert storage.settings.get().version == 0
+
+
+def test_a_newer_schema_is_refused_and_left(
+    storage: PostgresStorage, postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """Tables of a newer library are refused clearly; of the present one they are used."""
+    dsn, schema = postgres_schema
+    admin.execute(f"INSERT INTO {schema}.migrations VALUES (%s, 'of tomorrow')", (99,))
+    with pytest.raises(StorageError, match=r"newer version of basis_portal \(they are at step 99"):
+        PostgresStorage(dsn, schema=schema)
+    admin.execute(f"DELETE FROM {schema}.migrations WHERE version = 99")
+    PostgresStorage(dsn, schema=schema).close()
+
+
+def test_a_schema_of_something_else_is_refused_and_left(
+    postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """A table 'migrations' that is not ours is seen, and a table of ours is not made over one."""
+    dsn, schema = postgres_schema
+    admin.execute(f"CREATE SCHEMA {schema}")
+    admin.execute(f"CREATE TABLE {schema}.migrations (id bigint, migration text)")
+    with pytest.raises(StorageError, match="table 'migrations' of another application"):
+        PostgresStorage(dsn, schema=schema)
+    admin.execute(f"DROP TABLE {schema}.migrations; CREATE TABLE {schema}.audit (theirs text)")
+    with pytest.raises(StorageError, match=r"relation .* already exists"):
+        PostgresStorage(dsn, schema=schema)
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
+    assert admin.execute(tables, (schema,)).fetchall() == [("audit",)]
+
+
+def test_without_leave_to_migrate_old_tables_are_refused(
+    postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """With migrate=False nothing is made; with the statements as text it is what we make."""
+    dsn, schema = postgres_schema
+    with pytest.raises(StorageError, match=r"are at step 0 of .*basis-portal migrate"):
+        PostgresStorage(dsn, schema=schema, migrate=False)
+    assert admin.execute("SELECT to_regnamespace(%s)", (schema,)).fetchone() == (None,)
+    admin.execute(ddl(schema))
+    with closing(PostgresStorage(dsn, schema=schema, migrate=False)) as storage:
+        storage.tokens.add([a_token()])
+        assert storage.tokens.get(token_id(1)) == a_token()
+    assert ddl(schema, since=len(MIGRATIONS)).strip() == ""
+
+
+def test_a_user_who_may_not_create_is_told(
+    postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """Who may neither make the tables nor read them is told; who may use them needs no more."""
+    dsn, schema = postgres_schema
+    user = f"user_{schema}"
+    admin.execute(f"CREATE ROLE {user} LOGIN")
+    plain = dsn.replace("postgres@", f"{user}@")
+    try:
+        with pytest.raises(StorageError, match="cannot be used by this user"):
+            PostgresStorage(plain, schema=schema)
+        PostgresStorage(dsn, schema=schema).close()
+        admin.execute(
+            f"GRANT USAGE ON SCHEMA {schema} TO {user}; "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {user}"
+        )
+        with closing(PostgresStorage(plain, schema=schema)) as storage:
+            portal_use(storage)
+    finally:
+        admin.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
+
+
+def portal_use(storage: PostgresStorage) -> Portal:
+    """A customer whose link opens."""
+    storage.customers.save(a_customer("C-1001"))
+    portal = portal_over(storage)
+    portal.settings.save(PortalConfig(enabled=True))
+    portal.tokens.regenerate("C-1001")
+    assert portal.open(portal.tokens.link("C-1001").rsplit("/", 1)[1]).customer.id == "C-1001"
+    return portal
+
+
+# --- tenants --------------------------------------------------------------------------------
+
+
+def test_tenants_stay_apart(storage: PostgresStorage, postgres_schema: Place) -> None:
+    """Of two tenants in one schema neither sees, opens, revokes or counts what is the other's."""
+    dsn, schema = postgres_schema
+    with closing(PostgresStorage(dsn, schema=schema, tenant="acme")) as acme:
+        portals = portal_use(storage), portal_use(acme)
+        links = [portal.tokens.link("C-1001").rsplit("/", 1)[1] for portal in portals]
+        for portal, foreign in zip(portals, reversed(links), strict=True):
+            with pytest.raises(AccessDenied):
+                portal.open(foreign)
+        assert portals[1].tokens.revoke_all() == 1
+        assert portals[0].open(links[0]).customer.id == "C-1001"
+        with pytest.raises(NoActiveToken):
+            portals[1].tokens.link("C-1001")
+        acme.messages.add(a_message())
+        assert storage.messages.inbox(unread_only=False) == []
+        acme.customers.delete("C-1001")
+        assert storage.customers.get("C-1001") is not None
+
+
+# --- connections ----------------------------------------------------------------------------
+
+
+def kill_others(admin: psycopg.Connection[Any]) -> None:
+    """End all other sessions of the library on this server, as a restart would."""
+    admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name IN ('basis_portal', 'host') AND pid <> pg_backend_pid()"
+    )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda storage: storage.opening(token_id(1)).token,
+        lambda storage: storage.tokens.get(token_id(1)),
+        lambda storage: storage.transact(lambda unit: unit.tokens.get(token_id(1)), lock=["a"]),
+        lambda storage: storage.messages.add_note or storage.tokens.get(token_id(1)),
+    ],
+)
+def test_dead_connections_are_no_visitors_trouble(
+    storage: PostgresStorage, admin: psycopg.Connection[Any], use: Callable[[Any], Any]
+) -> None:
+    """After all connections were cut the next use succeeds, whatever it is."""
+    storage.tokens.add([a_token()])
+    threads = [threading.Thread(target=lambda: storage.snapshot().__enter__()) for _ in range(0)]
+    assert threads == []
+    with storage.snapshot():  # a second connection, so that more than one is dead
+        in_thread(lambda: storage.tokens.get(token_id(1)))
+    kill_others(admin)
+    in_thread(lambda: use(storage))
+    kill_others(admin)
+    use(storage)
+    assert storage.tokens.get(token_id(1)) == a_token()
+
+
+def test_a_connection_cut_within_a_transaction_runs_it_again(
+    storage: PostgresStorage, admin: psycopg.Connection[Any]
+) -> None:
+    """What was not committed is done again, whole and once."""
+    runs = []
+
+    def work(unit: Any) -> None:
+        unit.audit.append([an_audit_entry()])
+        runs.append(len(unit.audit.page()))
+        if len(runs) < 3:
+            kill_others(admin)
+        unit.messages.add(a_message())
+
+    storage.transact(work, lock=["a"])
+    assert runs == [1, 1, 1]
+    assert len(storage.audit.page()) == len(storage.messages.page(a_message().customer_id)) == 1
+
+
+def test_it_is_not_run_again_for_ever(
+    storage: PostgresStorage, admin: psycopg.Connection[Any]
+) -> None:
+    """Where each attempt is cut there are five, then the error says so; nothing is done."""
+    runs = []
+
+    def work(unit: Any) -> None:
+        runs.append(1)
+        kill_others(admin)
+        unit.audit.append([an_audit_entry()])
+
+    with pytest.raises(StorageError, match="cannot be reached"):
+        storage.transact(work)
+    assert len(runs) == 5
+    assert storage.audit.page() == []
+
+
+def test_a_connection_lost_at_the_commit_is_not_repeated(
+    storage: PostgresStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was committed cannot be known, so it is said, and not done twice."""
+    runs = []
+    execute = psycopg.Cursor.execute
+
+    def cut(self: Any, query: Any, *args: Any, **named: Any) -> Any:
+        found = execute(self, query, *args, **named)
+        if query == "COMMIT" and len(runs) == 1:
+            self.connection.close()
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return found
+
+    def work(unit: Any) -> None:
+        runs.append(1)
+        unit.audit.append([an_audit_entry()])
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", cut)
+    with pytest.raises(StorageError, match=r"it was made or it was not.*look before you repeat"):
+        storage.transact(work)
+    assert len(runs) == len(storage.audit.page()) == 1
+
+
+def test_a_busy_pool_is_said(postgres_schema: Place) -> None:
+    """Where no connection comes free in time the error says what to do; then it works again."""
+    dsn, schema = postgres_schema
+    with closing(PostgresStorage(dsn, schema=schema, pool_size=1, timeout=1)) as storage:
+        with storage.snapshot(), pytest.raises(StorageError, match="no free connection for 1 sec"):
+            in_thread(storage.settings.get)
+        assert in_thread(storage.settings.get).version == 0
+
+
+def test_a_lock_that_is_held_too_long_is_said(postgres_schema: Place) -> None:
+    """Who waits for a customer longer than the timeout is told; afterwards it goes."""
+    dsn, schema = postgres_schema
+
+    def wait() -> None:
+        storage.transact(lambda unit: unit.audit.append([an_audit_entry()]), lock=["a"])
+
+    with closing(PostgresStorage(dsn, schema=schema, timeout=1)) as storage:
+
+        def hold(_: Any) -> None:
+            with pytest.raises(StorageError, match="locked for more than 1 seconds"):
+                in_thread(wait)
+
+        storage.transact(hold, lock=["a"])
+        in_thread(wait)
+        assert len(storage.audit.page()) == 1
+
+
+def test_a_closed_storage_may_be_used_again(storage: PostgresStorage) -> None:
+    """Its connections are closed and new ones opened."""
+    storage.tokens.add([a_token()])
+    storage.close()
+    assert storage.tokens.get(token_id(1)) == a_token()
+
+
+def test_acknowledged_means_durable(postgres_schema: Place, admin: psycopg.Connection[Any]) -> None:
+    """A server or role that would not wait for its disk is overruled on our own connections."""
+    dsn, schema = postgres_schema
+    user = f"user_{schema}"
+    admin.execute(f"CREATE ROLE {user} LOGIN SUPERUSER")
+    try:
+        for setting, ours in (("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")):
+            admin.execute(f"ALTER ROLE {user} SET synchronous_commit = '{setting}'")
+            plain = dsn.replace("postgres@", f"{user}@")
+            with closing(PostgresStorage(plain, schema=schema)) as storage:
+                assert storage._database.rows("SHOW synchronous_commit") == [(ours,)]
+    finally:
+        admin.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
+
+
+def test_a_serializable_default_changes_nothing(
+    postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """The isolation of a transaction is ours, whatever the role's default says."""
+    dsn, schema = postgres_schema
+    user = f"user_{schema}"
+    admin.execute(f"CREATE ROLE {user} LOGIN SUPERUSER")
+    admin.execute(f"ALTER ROLE {user} SET default_transaction_isolation = 'serializable'")
+    admin.execute(f"ALTER ROLE {user} SET default_transaction_read_only = on")
+    admin.execute(f"ALTER ROLE {user} SET datestyle = 'German'")
+    admin.execute(f"ALTER ROLE {user} SET timezone = 'Asia/Jakarta'")
+    try:
+        PostgresStorage(dsn, schema=schema).close()
+        with closing(PostgresStorage(dsn.replace("postgres@", f"{user}@"), schema=schema)) as one:
+            isolation = "SHOW transaction_isolation"
+            within = one.transact(lambda _: one._database.rows(isolation))
+            assert within == [("read committed",)]
+            portal_use(one)
+            one.documents.save(an_invoice())
+            assert one.documents.get("C-1001", "INV-1") == an_invoice()
+    finally:
+        admin.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
+
+
+# --- the host's pool ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("autocommit", [True, False])
+def test_the_hosts_pool_is_used_and_left_as_it_is(
+    postgres_schema: Place, admin: psycopg.Connection[Any], autocommit: bool
+) -> None:
+    """A pool with settings of the host's own serves, and is the same for the host afterwards."""
+    dsn, schema = postgres_schema
+    kwargs = {"autocommit": autocommit, "row_factory": dict_row, "application_name": "host"}
+    with ConnectionPool(dsn, kwargs=kwargs, min_size=1, max_size=2, open=True) as pool:
+        storage = PostgresStorage(pool, schema=schema)
+        portal_use(storage)
+        storage.ledger.save(an_entry("INV-1", amount=LARGEST_AMOUNT))
+        assert storage.ledger.balances("C-1001", before=NOW.date().replace(year=2030)) == {
+            "EUR": LARGEST_AMOUNT
+        }
+        with pool.connection() as connection:
+            assert connection.autocommit is autocommit
+            row: Any = connection.execute("SELECT 1.50::numeric AS amount").fetchone()
+            assert row == {"amount": Decimal("1.50")}
+        kill_others(admin)
+        assert storage.settings.get().version == 1
+        storage.close()
+        with pool.connection() as connection:
+            assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
+
+
+# --- the host's own connection --------------------------------------------------------------
+
+
+@contextmanager
+def hosts(dsn: str, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the host."""
+    connection = psycopg.connect(dsn, autocommit=autocommit, row_factory=dict_row)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("autocommit", [False, True])
+def test_what_is_done_joins_the_hosts_transaction(
+    storage: PostgresStorage, postgres_schema: Place, autocommit: bool
+) -> None:
+    """A token issued in the host's transaction is there with its commit, and not without."""
+    dsn, schema = postgres_schema
+    storage.customers.save(a_customer("C-1001"))
+    with hosts(dsn, autocommit=autocommit) as connection:
+        portal = portal_over(PostgresStorage(connection, schema=schema))
+        connection.execute("BEGIN") if autocommit else connection.execute("SELECT 1")
+        first = portal.tokens.generate("C-1001")
+        assert portal.tokens.get("C-1001") == first
+        assert storage.tokens.get(first.id) is None
+        connection.execute("ROLLBACK") if autocommit else connection.rollback()
+        assert storage.tokens.get(first.id) is None
+        assert storage.audit.page() == []
+        connection.execute("BEGIN") if autocommit else connection.execute("SELECT 1")
+        second = portal.tokens.generate("C-1001")
+        with pytest.raises(ActiveTokenExists):
+            portal.tokens.generate("C-1001")
+        connection.execute("COMMIT") if autocommit else connection.commit()
+        assert storage.tokens.get(second.id) == second
+
+
+def test_without_a_transaction_of_the_host_it_commits_by_itself(
+    storage: PostgresStorage, postgres_schema: Place
+) -> None:
+    """On an idle connection in autocommit mode each use case is a transaction of its own."""
+    dsn, schema = postgres_schema
+    with hosts(dsn, autocommit=True) as connection:
+        joined = PostgresStorage(connection, schema=schema)
+        joined.tokens.add([a_token()])
+        assert storage.tokens.get(token_id(1)) == a_token()
+        with pytest.raises(ZeroDivisionError):
+            joined.transact(lambda unit: unit.tokens.end([token_id(1)], at=NOW, by="a", how=1 / 0))
+        with joined.snapshot():
+            assert joined.tokens.get(token_id(1)) == a_token()
+        assert not connection.info.transaction_status
+
+
+def test_a_refusal_leaves_the_hosts_transaction_usable(
+    storage: PostgresStorage, postgres_schema: Place
+) -> None:
+    """What fails is undone alone: what the host wrote before is committed by it."""
+    dsn, schema = postgres_schema
+    storage.tokens.add([a_token()])
+    with hosts(dsn) as connection:
+        joined = PostgresStorage(connection, schema=schema)
+        joined.audit.append([an_audit_entry()])
+        with pytest.raises(ActiveTokenExists):
+            joined.tokens.add([a_token(token_id(2))])
+        with pytest.raises(ZeroDivisionError):
+            joined.transact(lambda unit: (unit.audit.append([an_audit_entry()]), 1 / 0))
+        connection.commit()
+    assert len(storage.audit.page()) == 1
+    assert storage.tokens.history(a_token().customer_id) == [a_token()]
+
+
+def test_the_hosts_connection_opens_no_links(
+    storage: PostgresStorage, postgres_schema: Place
+) -> None:
+    """Its transaction may see an instant before a revoke: opening is refused, clearly."""
+    dsn, schema = postgres_schema
+    portal = portal_use(storage)
+    text = portal.tokens.link("C-1001").rsplit("/", 1)[1]
+    with hosts(dsn) as connection:
+        joined = portal_over(PostgresStorage(connection, schema=schema))
+        with pytest.raises(StorageError, match="does not open links"):
+            joined.open(text)
+        assert joined.tokens.check(text).works
+    assert portal.open(text).customer.id == "C-1001"
+
+
+def test_in_a_failed_transaction_of_the_host_nothing_is_done(
+    storage: PostgresStorage, postgres_schema: Place
+) -> None:
+    """Where the host's transaction has failed already that is said; after its rollback it works."""
+    dsn, schema = postgres_schema
+    with hosts(dsn) as connection:
+        joined = PostgresStorage(connection, schema=schema)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            connection.execute("SELECT 1 / 0")
+        for use in (joined.settings.get, lambda: joined.tokens.add([a_token()])):
+            with pytest.raises(StorageError, match="given up the transaction"):
+                use()
+        connection.rollback()
+        joined.tokens.add([a_token()])
+        connection.commit()
+    assert storage.tokens.get(token_id(1)) == a_token()
+
+
+# --- faults within --------------------------------------------------------------------------
+
+
+def test_after_a_failed_statement_nothing_more_is_written(storage: PostgresStorage) -> None:
+    """Where the server has given up a transaction what follows does not pass for done."""
+
+    def work(unit: Any) -> None:
+        unit.audit.append([an_audit_entry()])
+        with pytest.raises(StorageError):
+            storage._database.rows("SELECT 1 / 0")
+        with pytest.raises(StorageError, match="given up the transaction"):
+            unit.messages.add(a_message())
+
+    with pytest.raises(StorageError, match=r"was undone by an earlier error.*run it again"):
+        storage.transact(work)
+    assert storage.audit.page() == []
+    storage.transact(lambda unit: unit.audit.append([an_audit_entry()]))
+    assert len(storage.audit.page()) == 1
+
+
+def test_a_value_that_cannot_be_read_is_said(
+    storage: PostgresStorage, postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """What others wrote and is none of ours raises, and is not guessed at."""
+    storage.documents.save(an_invoice())
+    storage.tokens.add([a_token()])
+    admin.execute(f"UPDATE {postgres_schema[1]}.documents SET kind = 'poem'")
+    with pytest.raises(StorageError, match="holds one that cannot be read"):
+        storage.documents.get("C-1001", "INV-1")
+    for use in (
+        lambda: storage.audit.page(limit=2**64),
+        lambda: storage.tokens.current_page(after="\x00"),
+    ):
+        with pytest.raises(StorageError):
+            use()
+    assert storage.tokens.get(token_id(1)) == a_token()
+
+
+def test_amounts_are_stored_as_amounts(
+    storage: PostgresStorage, postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """Whoever looks into the tables sees amounts, and what is left of each entry."""
+    storage.ledger.save(an_entry(amount=Decimal("123.4567")), a_payment(amount=Decimal("100")))
+    storage.ledger.allocate(an_allocation(amount=Decimal("23.4567")))
+    sql = f"SELECT amount, open_amount FROM {postgres_schema[1]}.entries ORDER BY side"
+    assert admin.execute(sql).fetchall() == [
+        (Decimal("123.4567"), Decimal("100.0000")),
+        (Decimal("100.0000"), Decimal("76.5433")),
+    ]
+
+
+def test_ended_tokens_and_current_ones_are_held_by_the_tables(
+    storage: PostgresStorage, postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """Two current tokens of a customer are refused by an index, whoever writes."""
+    storage.tokens.add([a_token()])
+    storage.tokens.end([token_id(1)], at=NOW, by="ana", how=EndedAs.REVOKED)
+    storage.tokens.add([a_token(token_id(2))])
+    with pytest.raises(psycopg.errors.UniqueViolation, match="tokens_current"):
+        admin.execute(
+            f"UPDATE {postgres_schema[1]}.tokens SET ended_at = NULL, ended_as = NULL "
+            "WHERE ended_at IS NOT NULL"
+        )
+
+
+# --- words ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "ours"),
+    [
+        ("SELECT id FROM tokens WHERE tenant = ?", 'SELECT id FROM "s".tokens WHERE tenant = %s'),
+        ("UPDATE tokens SET is_latest = 0", 'UPDATE "s".tokens SET is_latest = false'),
+        ("WHERE is_latest = 1 AND x = :name", "WHERE is_latest AND x = %(name)s"),
+        (
+            "FROM json_each(:ids) AS wanted CROSS JOIN notes ON id = value",
+            "FROM json_array_elements_text((%(ids)s)::json) AS wanted (value) "
+            + 'JOIN "s".notes ON id = value',
+        ),
+        (
+            "sum(units * (1 - 2 * side) / 1000000000), sum(units * (1 - 2 * side) % 1000000000)",
+            "0 * sum(amount * (1 - 2 * side)), sum(amount * (1 - 2 * side))",
+        ),
+        (
+            "SELECT key FROM unnest(?::bigint[]) AS key",
+            "SELECT key FROM unnest(%s::bigint[]) AS key",
+        ),
+    ],
+)
+def test_statements_are_put_into_its_words(sql: str, ours: str) -> None:
+    """Each word that differs, and nothing else."""
+    assert translator("s")(sql) == ours
