@@ -1,4 +1,4 @@
-"""The project's checks. Bare ``nox`` runs tests, lint, types and lowest versions; bench by name."""
+"""The project's checks. Bare ``nox`` runs tests, lint, types, lowest versions; others by name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ LOWEST = [
     "cattrs==23.2.1",  # 23.2.0 was withdrawn: it misses a dependency
     "itsdangerous==2.1",
     "python-dateutil==2.8.2",
+    "psycopg[binary]==3.1.4",  # the first with binaries for Python 3.11
+    "psycopg-pool==3.1",
     "hypothesis==6.100",
     "pytest==8.0",
 ]
@@ -69,3 +71,10 @@ def bench(session: nox.Session) -> None:
     """Measure speed as ratios to raw floors of the same run, printed as a table."""
     session.install(".[test]")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill, cut and starve the storages, and print what was found as a table."""
+    session.install(".[test]")
+    session.run("python", "-m", "tests.faults", *session.posargs)

@@ -164,26 +164,28 @@ class Server:
 
     # --- replication
 
-    def standby(self) -> Server:
-        """A new server that holds all this one commits before that is acknowledged."""
+    def standby(self, *, synchronous: bool = True) -> Server:
+        """A new server that has all this one commits, where synchronous before it is said."""
         other = Server(durable=self._durable, settings=self._settings, base=self)
-        self._execute(
-            "ALTER SYSTEM SET synchronous_standby_names = '*'",
-            "ALTER SYSTEM SET synchronous_commit = 'on'",
-            "SELECT pg_reload_conf()",
-        )
-        wait_until(self._has_synchronous_standby, "the standby keeps up")
+        if synchronous:
+            self.ask(
+                "ALTER SYSTEM SET synchronous_standby_names = '*'",
+                "ALTER SYSTEM SET synchronous_commit = 'on'",
+                "SELECT pg_reload_conf()",
+            )
+            wait_until(self._has_synchronous_standby, "the standby keeps up")
         return other
 
     def promote(self) -> None:
         """Let a standby be the primary."""
-        self._execute("SELECT pg_promote(true)")
+        self.ask("SELECT pg_promote(true)")
 
     def _has_synchronous_standby(self) -> bool:
-        found = self._execute("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
+        found = self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
         return bool(found)
 
-    def _execute(self, *statements: str) -> Any:
+    def ask(self, *statements: str) -> Any:
+        """Run statements and return the first value of the last one."""
         import psycopg
 
         row: Any = None

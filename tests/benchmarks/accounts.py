@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from basis_portal import DocumentKind, PortalAccess
+from basis_portal import DocumentKind, DocumentView, Page, PortalAccess
 from basis_portal.domain.paging import write_cursor
+from basis_portal.repositories import FullStorage
 from basis_portal.storage import _sql
 from basis_portal.storage.sqlite import SQLiteStorage
 
@@ -21,29 +23,26 @@ _LINES = (
 )
 
 
-def _access(storage: SQLiteStorage) -> PortalAccess:
+def _access(storage: FullStorage) -> PortalAccess:
     portal = portal_over(storage)
     portal.tokens.generate(CUSTOMER, by="ana")
     return portal.open(portal.tokens.link(CUSTOMER).rsplit("/", 1)[1])
 
 
-def documents(folder: Path, many: int, few: int) -> list[Result]:
-    """The first page of a customer's documents, among many and among few."""
-    storages, pages = [], []
-    for count in (many, few):
-        storage = SQLiteStorage(folder / f"documents{count}.db")
+def documents(storages: Sequence[FullStorage], many: int, few: int) -> list[Result]:
+    """The first page of a customer's documents in two empty storages, among many and among few."""
+    pages = []
+    for storage, count in zip(storages, (many, few), strict=True):
         save_documents(storage, count)
-        storages.append(storage)
         pages.append(_access(storage).documents)
 
-    def first(page: object) -> None:
+    def first(page: Callable[..., Page[DocumentView]]) -> None:
         for _ in range(20):
-            assert len(page(DocumentKind.SALES_INVOICE, limit=50)) == 50  # type: ignore[operator]
+            assert len(page(DocumentKind.SALES_INVOICE, limit=50)) == 50
 
     figure = ratio(lambda: first(pages[0]), lambda: first(pages[1]))
-    for storage in storages:
-        storage.close()
-    return [Result("first 50 documents", f"the same among {few:,}", figure, 1.5, f"among {many:,}")]
+    kind = type(storages[0]).__name__
+    return [Result(f"first 50 documents, {kind}", f"among {few:,}", figure, 1.5, f"among {many:,}")]
 
 
 def statement(folder: Path, entries: int) -> list[Result]:

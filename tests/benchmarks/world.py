@@ -1,4 +1,4 @@
-"""What the benchmarks measure on: SQLite files with as many rows as asked for."""
+"""What the benchmarks measure on: storages with as many rows as asked for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from basis_portal import (
     PortalToken,
 )
 from basis_portal.links import LinkSigner, new_token_id
-from basis_portal.storage.sqlite import SQLiteStorage
+from basis_portal.repositories import FullStorage
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ TODAY = NOW.date()
 CUSTOMER = "C-1001"
 
 
-def portal_over(storage: SQLiteStorage) -> Portal:
+def portal_over(storage: FullStorage) -> Portal:
     """A portal with all sections on and a clock that stands still."""
     portal = Portal(
         storage,
@@ -71,7 +71,7 @@ def customers(count: int) -> Iterator[Customer]:
         yield Customer(f"C-{number:07}", f"Customer {number}", email=f"c{number}@example.com")
 
 
-def save_tokens(storage: SQLiteStorage, count: int) -> None:
+def save_tokens(storage: FullStorage, count: int) -> None:
     """A customer and an active token of it, so many times."""
     fingerprint = LinkSigner([KEY], storage.tenant).fingerprint
     for batch in batches(customers(count)):
@@ -108,7 +108,7 @@ def documents(count: int) -> Iterator[Document]:
         )
 
 
-def save_documents(storage: SQLiteStorage, count: int) -> None:
+def save_documents(storage: FullStorage, count: int) -> None:
     """One customer with so many invoices and an entry of each."""
     storage.customers.save(Customer(CUSTOMER, "Kopi Nusantara"))
     for batch in batches(documents(count)):
@@ -118,7 +118,7 @@ def save_documents(storage: SQLiteStorage, count: int) -> None:
         )
 
 
-def save_account(storage: SQLiteStorage, entries: int, open_items: int) -> None:
+def save_account(storage: FullStorage, entries: int, open_items: int) -> None:
     """One customer with so many entries, all but ``open_items`` of them settled in pairs."""
     storage.customers.save(Customer(CUSTOMER, "Kopi Nusantara"))
     pairs = (entries - open_items) // 2

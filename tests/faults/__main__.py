@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import sys
 
 from .figures import Figure, print_table
@@ -18,16 +19,18 @@ NAMES = (
     "files",
     "server",
     "failover",
+    "forks",
     "retries",
 )
 
 
 def main() -> int:
     """Make the faults, print what was found, and say whether all is as promised."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser = argparse.ArgumentParser(prog="nox -s faults --")
     parser.add_argument("--scale", type=int, default=1, help="divide all counts by this, to try")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME")
     arguments = parser.parse_args()
+    logging.disable()  # of a server that is gone there is much to log
     figures: list[Figure] = []
     for name in arguments.only:
         module = importlib.import_module(f".{name}", __package__)

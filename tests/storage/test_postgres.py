@@ -659,8 +659,10 @@ def test_ended_tokens_and_current_ones_are_held_by_the_tables(
         ("WHERE is_latest = 1 AND x = :name", "WHERE is_latest AND x = %(name)s"),
         (
             "FROM json_each(:ids) AS wanted CROSS JOIN notes ON id = value",
-            "FROM json_array_elements_text((%(ids)s)::json) AS wanted (value) "
-            + 'JOIN "s".notes ON id = value',
+            (
+                "FROM json_array_elements_text((%(ids)s)::json) AS wanted (value) "
+                'JOIN "s".notes ON id = value'
+            ),
         ),
         (
             "sum(units * (1 - 2 * side) / 1000000000), sum(units * (1 - 2 * side) % 1000000000)",

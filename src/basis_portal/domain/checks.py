@@ -56,7 +56,7 @@ def check_text(
 
 def is_storable(text: str) -> bool:
     """False for text with NUL or a lone surrogate."""
-    return re.search(_UNSTORABLE, text) is None
+    return "\0" not in text if text.isascii() else re.search(_UNSTORABLE, text) is None
 
 
 def check_id(field: str, value: object) -> str:

@@ -101,7 +101,7 @@ class OwnPool:
                 return pool.getconn(timeout=_PATIENCE)
             except PoolTimeout:
                 if self._failures != failures and self._error is not None:
-                    raise self._error from None
+                    raise self._error.with_traceback(None) from None
         return pool.getconn(timeout=_PATIENCE)
 
     def give(self, connection: Connection) -> None:
