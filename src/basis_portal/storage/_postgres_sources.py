@@ -31,6 +31,22 @@ _DEFAULTS = {
 }
 
 
+class PooledConnection(psycopg.Connection[TupleRow]):
+    """A connection of a pool of ours."""
+
+    _opener: psycopg.Cursor[TupleRow] | None = None
+
+    @property
+    def opener(self) -> psycopg.Cursor[TupleRow]:
+        """The one cursor for opening links: to make one each time takes a third of the time.
+
+        What others read may be large, and would be kept with the cursor until its next use.
+        """
+        if self._opener is None:
+            self._opener = psycopg.Cursor(self, row_factory=tuple_row)
+        return self._opener
+
+
 class Source(Protocol):
     """Gives connections and takes them back.
 
@@ -84,7 +100,7 @@ class OwnPool:
 
     def connect(self) -> Connection:
         """A new connection, set up as all of the pool are. Raises what psycopg raises."""
-        connection: Connection = self._connect(self._dsn, autocommit=True)
+        connection = self._connect(self._dsn, autocommit=True)
         try:
             self._set_up(connection)
         except BaseException:
@@ -137,7 +153,7 @@ class OwnPool:
 
             @classmethod
             def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
-                return source._connect(conninfo, cls=psycopg.Connection, **kwargs)
+                return source._connect(conninfo, **kwargs)
 
         return ConnectionPool(
             self._dsn,
@@ -152,9 +168,9 @@ class OwnPool:
             name="basis_portal",
         )
 
-    def _connect(self, dsn: str, cls: type[Connection] = psycopg.Connection, **how: Any) -> Any:
+    def _connect(self, dsn: str, **how: Any) -> PooledConnection:
         try:
-            return cls.connect(dsn, **how)
+            return PooledConnection.connect(dsn, **how)
         except psycopg.Error as error:
             self._note(error)
             raise

@@ -109,5 +109,18 @@ def _before_fork() -> None:
         session.close_if_idle()
 
 
+def _after_fork_in_child() -> None:
+    """Keep what was carried over also past the child's own end.
+
+    To close it there would roll back, through the log's index that both share, what the parent
+    has not committed yet: the file would be damaged.
+    """
+    for session in _all():
+        if not session.closed:
+            import ctypes
+
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(session.connection))
+
+
 if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows does not fork)
-    os.register_at_fork(before=_before_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
