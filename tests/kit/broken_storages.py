@@ -340,6 +340,17 @@ class AllocatedBeforeItsDay(Sound):
             return [item for item in found if item.entry.date <= as_of]
 
 
+class RetentionKnowsNoLimit(Sound):
+    """All that is old goes at once, however much it is."""
+
+    class the_audit(Repository):  # noqa: N801
+        """Removes everything."""
+
+        def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+            """Does not count."""
+            return int(self.inner.prune(before, limit=10**6))
+
+
 class SumsAsFloats(Sound):
     """Balances pass through a float."""
 

@@ -137,3 +137,19 @@ def test_ids_are_random(portal: Portal) -> None:
     ids = [portal.tokens.regenerate("C-1001").id for _ in range(300)]
     assert len(set(ids)) == 300
     assert all(len({one[at] for one in ids}) > (16 if at < 21 else 2) for at in range(22))
+
+
+SIGNED_BEFORE = "0AiNgFhQEwKWrNmyQ9JvN-YcSvt7aJEDsVm5DY57AUs"
+"""What the first version of the library signed of 22 letters A with this key."""
+
+
+def test_links_of_before_live_on(
+    make_storage: Callable[..., Any], make_portal: MakePortal, secret_key: str
+) -> None:
+    """A link is today what it was when there was one tenant: that of the default tenant."""
+    text = "AAAAAAAAAAAAAAAAAAAAAA." + SIGNED_BEFORE
+    portal = make_portal(make_storage("memory"), secret_keys=[secret_key])
+    assert portal._context.links.sign("A" * 22) == text
+    assert portal._context.links.read(text) == "A" * 22
+    acme = make_portal(make_storage("memory", "acme"), secret_keys=[secret_key])
+    assert acme._context.links.read(text) is None

@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 from tests.faults.calls import CONTROLS, USE_CASES, UseCase, fail_each
-from tests.faults.subjects import SQLiteSubject, Subject
+from tests.faults.subjects import PostgresSubject, SQLiteSubject, Subject
 
 # All calls of all use cases are made to fail by `python -m tests.faults --only calls`.
 EVERY = 3
 
 
-@pytest.fixture(scope="module", params=["sqlite"])
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def subject(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Each database in turn, with customers, tokens, documents and a ledger."""
-    makers = {"sqlite": SQLiteSubject}
-    with closing(makers[request.param]()) as made:
+    if request.param == "sqlite":
+        made: Subject = SQLiteSubject()
+    else:
+        made = PostgresSubject(request.getfixturevalue("postgres_server").dsn)
+    with closing(made):
         yield made
 
 

@@ -261,6 +261,43 @@ def portal_use(storage: PostgresStorage) -> Portal:
     return portal
 
 
+def test_all_text_is_ordered_by_code_point(
+    storage: PostgresStorage, postgres_schema: Place, admin: psycopg.Connection[Any]
+) -> None:
+    """Every text that an index orders has the collation "C", whatever the database's own is."""
+    assert storage.settings.get().version == 0
+    rows = admin.execute(
+        """
+        SELECT index.relname, attname, collname FROM pg_index
+        JOIN pg_class AS index ON index.oid = indexrelid
+        JOIN pg_attribute ON attrelid = indexrelid
+        JOIN pg_collation ON pg_collation.oid = attcollation
+        WHERE index.relnamespace = to_regnamespace(%s)
+        """,
+        (postgres_schema[1],),
+    ).fetchall()
+    assert len(rows) > 50
+    assert {collation for _, _, collation in rows} == {"C"}
+
+
+def test_an_opening_is_one_round_trip(storage: PostgresStorage, tmp_path: Any) -> None:
+    """To open a link one message goes to the server, and one comes back."""
+    storage.tokens.add([a_token()])
+    for _ in range(10):  # until the statement is prepared
+        storage.opening(token_id(1))
+    connection = storage._source.take()
+    storage._source.give(connection)
+    with (tmp_path / "trace").open("w+") as file:
+        connection.pgconn.trace(file.fileno())
+        storage.opening(token_id(1))
+        connection.pgconn.untrace()
+        file.seek(0)
+        messages = [line.split("\t") for line in file.read().splitlines()]
+    sent = [parts for parts in messages if "F" in parts[:3]]
+    assert sum("Sync" in parts for parts in sent) == 1
+    assert not any("Query" in parts for parts in sent)
+
+
 # --- tenants --------------------------------------------------------------------------------
 
 
