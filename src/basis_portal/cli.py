@@ -10,17 +10,20 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from .configuration import ConfigurationError, is_dsn
 from .errors import PortalError
+from .operate import add_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 1 for a failure, 2 for wrong usage."""
     _accept_any_terminal()
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
+    status = 0
     try:
-        options.run(options)
+        status = int(options.run(options))
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -29,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except (PortalError, OSError) as error:
         print(f"basis-portal: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return 2 if isinstance(error, ConfigurationError) else 1
+    return status
 
 
-def _demo(_: argparse.Namespace) -> None:
+def _demo(_: argparse.Namespace) -> int:
     from .demo.tour import tour
     from .storage.sqlite import SQLiteStorage
 
@@ -43,11 +46,22 @@ def _demo(_: argparse.Namespace) -> None:
             for line in tour(storage):
                 print(line)
     print("\nEnded. Temporary data removed. The code behind this: examples/quickstart.py")
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:  # a value may be a key or a DSN, so only the names are repeated
+        names = [word.partition("=")[0] for word in unknown if word.startswith("--")]
+        parser.error(f"unrecognized arguments: {' '.join(names) or len(unknown)}")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="basis-portal",
+        allow_abbrev=False,
         description="A secure link, no login, for each customer: invoices and a true statement.",
     )
     parser.add_argument(
@@ -62,7 +76,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--no-serve", action="store_true", help="print and end, as it does anyway")
     demo.set_defaults(run=_demo)
+    add_commands(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Repeats no DSN that stands where none belongs."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and end with status 2."""
+        super().error("a DSN is never an argument; see --help" if is_dsn(message) else message)
 
 
 class _Version(argparse.Action):

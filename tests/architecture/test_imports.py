@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "storage": {"repositories", "domain", "errors"},
     "testing": BASE | USE_CASES | {"portal"},
 }
-APPLICATIONS = {"cli", "demo", "__init__"}
+APPLICATIONS = {"cli", "configuration", "operate", "demo", "__init__"}
 HEAVY = ["flask", "sqlite3", "psycopg", "babel", "jinja2", "smtplib", "email", "importlib.metadata"]
 
 

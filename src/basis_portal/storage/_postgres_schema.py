@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..domain.checks import check_whole_number
 from ..errors import StorageError
-from ._postgres_words import quoted
+from ._postgres_words import check_schema, quoted
 
 if TYPE_CHECKING:
     import psycopg
@@ -260,8 +261,14 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("the first tables", _FIR
 """Name and statements of each step; the table ``migrations`` says which a schema has had."""
 
 
-def ddl(schema: str, since: int = 0) -> str:
-    """The statements that take a schema from a step to the newest, one transaction each step."""
+def ddl(schema: str = "basis_portal", since: int = 0) -> str:
+    """The statements that take a schema from a step to the newest, each step one transaction.
+
+    For hosts that own their migrations; afterwards ``PostgresStorage(migrate=False)`` takes
+    the schema. There is no text where ``since`` is the newest step. Raises `InvalidValue`.
+    """
+    check_schema(schema)
+    check_whole_number("since", since, 0, len(MIGRATIONS))
     lines = [] if since else [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)};"]
     for version in range(since, len(MIGRATIONS)):
         name, _ = MIGRATIONS[version]

@@ -55,9 +55,10 @@ class Database:
     A `_sql.Database`. All of its methods raise `StorageError` for whatever SQLite says.
     """
 
-    def __init__(self, path: object, timeout: object) -> None:
+    def __init__(self, path: object, timeout: object, *, migrate: bool = True) -> None:
         self.path = _check_path(path)
         self._timeout = _check_timeout(timeout)
+        self._migrate = migrate
         self._local = threading.local()
         self._process = os.getpid()
         self._queue = Turn()
@@ -293,6 +294,11 @@ class Database:
         if self._process != os.getpid():
             self._process, self._queue = os.getpid(), Turn()
         is_new = make and not os.path.exists(self.path)
+        if is_new and not self._migrate:
+            raise StorageError(
+                f"there is no SQLite file {self.path!r}; run 'basis-portal migrate', or the "
+                "statements that ddl() gives"
+            )
         if not is_new and was_carried_over(self._file()):
             raise StorageError(
                 f"SQLite file {self.path!r} was in use when this process was forked, so what it "
@@ -318,34 +324,40 @@ class Database:
         try:
             for pragma in _PRAGMAS:
                 connection.execute(pragma).close()
-            prepare(connection, self.path)
+            prepare(connection, self.path, migrate=self._migrate)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    # --- faults
-
     def _failed(self, error: Exception) -> StorageError:
-        """What an error means: which file, what is wrong with it, and what to do."""
-        return StorageError(f"SQLite file {self.path!r} {self._explain(error)}")
+        return failed(self.path, self._timeout, error)
 
-    def _explain(self, error: Exception) -> str:
-        primary = _primary_code(error)
-        folder = os.path.dirname(self.path)
-        if primary == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(folder):
-            return f"cannot be opened: there is no folder {folder!r}; make it or name another file"
-        if isinstance(error, TimeoutError) or primary in _LOCKED:
-            return (
-                f"was locked for more than {self._timeout:g} seconds; try again, and look for a "
-                "program that leaves a transaction open"
-            )
-        if isinstance(error, FileNotFoundError):
-            return "is gone; put it back, or restore it from a backup"
-        advice = "cannot hold a value, or holds one that cannot be read"
-        if primary is not None:
-            advice = _ADVICE.get(primary, "could not be used")
-        return f"{advice} ({type(error).__name__}: {error})"
+
+# --- faults
+
+
+def failed(path: str, timeout: float, error: Exception) -> StorageError:
+    """What an error means: which file, what is wrong with it, and what to do."""
+    return StorageError(f"SQLite file {path!r} {_explain(path, timeout, error)}")
+
+
+def _explain(path: str, timeout: float, error: Exception) -> str:
+    primary = _primary_code(error)
+    folder = os.path.dirname(path)
+    if primary == sqlite3.SQLITE_CANTOPEN and not os.path.isdir(folder):
+        return f"cannot be opened: there is no folder {folder!r}; make it or name another file"
+    if isinstance(error, TimeoutError) or primary in _LOCKED:
+        return (
+            f"was locked for more than {timeout:g} seconds; try again, and look for a program "
+            "that leaves a transaction open"
+        )
+    if isinstance(error, FileNotFoundError):
+        return "is gone; put it back, or restore it from a backup"
+    advice = "cannot hold a value, or holds one that cannot be read"
+    if primary is not None:
+        advice = _ADVICE.get(primary, "could not be used")
+    return f"{advice} ({type(error).__name__}: {error})"
 
 
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -381,7 +393,10 @@ def _undo(session: Session, *statements: str) -> None:
     """Undo a transaction, or the part that ``statements`` undo; its lock is held.
 
     Where that fails the whole is undone, and a connection that cannot do even that is closed.
+    A child that was forked in the middle of it leaves it alone: it is its parent's.
     """
+    if session.is_inherited:
+        return
     try:
         try:
             for statement in statements or ["ROLLBACK"] * session.connection.in_transaction:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from textwrap import dedent
 
+from ..domain.checks import check_whole_number
 from ..errors import StorageError
 
 APPLICATION_ID = 0x62617369
@@ -252,8 +254,23 @@ _FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("the first tables", _FIRST),)
+_TOKENS_OF_THE_PAST = (
+    """
+    CREATE INDEX tokens_past ON tokens (tenant, ended_at, id) WHERE is_latest = 0
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("the first tables", _FIRST),
+    ("find tokens of the past", _TOKENS_OF_THE_PAST),
+)
 """Name and statements of each step; a file's user_version says how many it has had."""
+
+_HEAD = """\
+-- The tables of basis_portal in an SQLite file, from step {since} to step {newest}.
+-- Run it by Connection.executescript, or by "sqlite3 -bail FILE", which ends at an error; then
+-- SQLiteStorage(FILE, migrate=False) takes the file, and switches it to its write-ahead log.
+"""
 
 
 def check_floor() -> None:
@@ -266,36 +283,59 @@ def check_floor() -> None:
         )
 
 
-def prepare(connection: sqlite3.Connection, path: str) -> None:
-    """Make or migrate the tables of a file.
+def ddl(since: int = 0) -> str:
+    """The statements that take a file from a step to the newest, each step one transaction.
 
-    Raises `StorageError`, and leaves the file as it is, where it is not ours or was made by
-    a newer version of this library.
+    For hosts that own their migrations; afterwards ``SQLiteStorage(migrate=False)`` takes the
+    file. There is no text where ``since`` is the newest step. Raises `InvalidValue`.
     """
-    version = _check_ours(connection, path)
+    newest = len(MIGRATIONS)
+    check_whole_number("since", since, 0, newest)
+    lines = [_HEAD.format(since=since, newest=newest)] if since < newest else []
+    for version in range(since, newest):
+        lines.append(f"-- {version + 1}: {MIGRATIONS[version][0]}\nBEGIN IMMEDIATE;\n")
+        lines += [f"{statement};\n" for statement in step(version)]
+        lines.append("COMMIT;\n\n")
+    return "".join(lines)
+
+
+def step(version: int) -> list[str]:
+    """The statements of the step that follows ``version``, the record of it among them."""
+    name, statements = MIGRATIONS[version]
+    return [
+        *(dedent(statement).strip() for statement in statements),
+        f"INSERT INTO migrations VALUES ({version + 1}, '{name}')",
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        f"PRAGMA user_version = {version + 1}",
+    ]
+
+
+def prepare(connection: sqlite3.Connection, path: str, *, migrate: bool = True) -> None:
+    """Make or migrate the tables of a file, or with ``migrate`` off see that they are newest.
+
+    Raises `StorageError`, and leaves the file as it is, where it is not ours, was made by a
+    newer version of this library, or would have to be migrated.
+    """
+    version = version_of(connection, path)
+    if version < len(MIGRATIONS) and not migrate:
+        raise StorageError(
+            f"the tables in SQLite file {path!r} are at step {version} of {len(MIGRATIONS)}; "
+            "run 'basis-portal migrate', or the statements that ddl() gives"
+        )
     _use_wal(connection, path)
     while version < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            version = _check_ours(connection, path)
+            version = version_of(connection, path)
             if version < len(MIGRATIONS):
-                version = _migrate(connection, version)
+                for statement in step(version):
+                    connection.execute(statement)
+                version += 1
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-
-
-def _migrate(connection: sqlite3.Connection, version: int) -> int:
-    """Take the one step that follows ``version``, record it, and return the new version."""
-    name, statements = MIGRATIONS[version]
-    for statement in statements:
-        connection.execute(statement)
-    connection.execute("INSERT INTO migrations VALUES (?, ?)", (version + 1, name))
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {version + 1}")
-    return version + 1
 
 
 # One statement, since another process may be at the first step meanwhile.
@@ -306,8 +346,8 @@ _IDENTITY = """
 """
 
 
-def _check_ours(connection: sqlite3.Connection, path: str) -> int:
-    """How many steps a file has had: none where it is empty."""
+def version_of(connection: sqlite3.Connection, path: str) -> int:
+    """How many steps a file has had: none where it is empty. Raises `StorageError`."""
     found: list[tuple[int, int, int]] = connection.execute(_IDENTITY).fetchall()
     application_id, version, tables = found[0]
     if not (application_id or version or tables):

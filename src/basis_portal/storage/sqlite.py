@@ -26,8 +26,9 @@ from ._sql_ledger import SQLLedger
 from ._sql_portal import SQLAudit, SQLMessages, SQLSettings
 from ._sql_tokens import SQLTokens
 from ._sqlite_connection import Database
+from ._sqlite_schema import ddl
 
-__all__ = ["SQLiteStorage"]
+__all__ = ["SQLiteStorage", "ddl"]
 
 T = TypeVar("T")
 
@@ -42,18 +43,26 @@ class SQLiteStorage:
         path: the file. Its folder must exist and be writable, and lie on a local disk.
         tenant: whose rows these are; several tenants may share a file.
         timeout: seconds to wait for the lock of the file, 5 to 3,600.
+        migrate: False refuses a file whose tables are not the newest, or that is not there,
+            instead of making them so.
 
     Raises:
         InvalidValue: an argument breaks its rule.
-        StorageError: the file cannot be used, belongs to another application, or was made
-            by a newer version of this library. It is left as it is then.
+        StorageError: the file cannot be used, belongs to another application, was made by a
+            newer version of this library, or would have to be migrated. It is left as it is
+            then.
     """
 
     def __init__(
-        self, path: str | PathLike[str], *, tenant: str = "default", timeout: float = 10.0
+        self,
+        path: str | PathLike[str],
+        *,
+        tenant: str = "default",
+        timeout: float = 10.0,
+        migrate: bool = True,
     ) -> None:
         self.tenant: str = check_id("tenant", tenant)
-        self._database = Database(path, timeout)
+        self._database = Database(path, timeout, migrate=migrate)
         own = (self._database, self.tenant)
         self.settings: SettingsRepository = SQLSettings(*own)
         self.tokens: TokenRepository = SQLTokens(*own)

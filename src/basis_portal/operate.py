@@ -1,0 +1,294 @@
+"""The operators' commands: make and check the tables, back up, copy, and forget what is old.
+
+Applications of the library, as `cli` is. What is heavy is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from .configuration import HELP, Configuration, ConfigurationError, configuration, is_dsn
+from .errors import StorageError
+
+if TYPE_CHECKING:
+    from .repositories import FullStorage
+    from .storage._place import Place
+
+Command = Callable[[argparse.Namespace], int]
+
+_STORAGES = ("sqlite", "postgres")
+_MOST_DAYS = 36500
+
+_MIGRATE = """\
+Makes the tables of the configured storage, or makes them the newest, and prints from which step
+to which. Several may run at once, and one that is killed has done each step wholly or not at all.
+"""
+_CHECK = """\
+Looks at the configured storage and changes nothing: whether its tables are the newest, whether
+file or server keep what they are given, and whether the rows keep the rules. One line each: ok,
+warning or WRONG. The status is 1 where something is wrong.
+"""
+_BACKUP = """\
+Writes a consistent copy of the configured storage to an SQLite file while the portal goes on.
+FILE must be new; only its owner may read it, and it has its name only once it is whole. It
+holds no secret key: keep those apart from it. A copy of PostgreSQL is restored by "copy".
+"""
+_COPY = """\
+Copies the configured SQLite file to the configured PostgreSQL database, in one transaction:
+all or nothing. Stop the application first. Every link goes on working under the same keys. The
+tables are made where there are none; what they hold of these tenants must be nothing.
+"""
+_PRUNE = """\
+Removes audit entries and ended tokens that are older than so many days, and audits that. A
+customer's latest token stays, however old. Needs secret_keys and base_url.
+"""
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to the parsers of the command line."""
+    migrate = _command(commands, "migrate", _migrate, "make the tables, or the newest", _MIGRATE)
+    shown = migrate.add_mutually_exclusive_group()
+    shown.add_argument(
+        "--sql", action="store_true", help="print the statements that are needed; change nothing"
+    )
+    _add_json(shown)
+    check = _command(commands, "check", _check, "see whether all is well", _CHECK)
+    _add_json(check)
+    backup = _command(commands, "backup", _backup, "write a consistent copy", _BACKUP)
+    backup.add_argument("file", metavar="FILE", type=_file, help="the new file")
+    _add_json(backup)
+    copy = _command(commands, "copy", _copy, "copy from SQLite to PostgreSQL", _COPY, choice=False)
+    copy.add_argument(
+        "--from", metavar="FILE", type=_file, dest="source", help="another file, such as a backup"
+    )
+    copy.add_argument("--tenant", metavar="NAME", help="copy that one alone; all without it")
+    _add_json(copy)
+    prune = _command(commands, "prune", _prune, "forget what is old", _PRUNE)
+    for name, what in (("--audit-days", "audit entries"), ("--token-days", "ended tokens")):
+        prune.add_argument(
+            name, metavar="N", type=_days, help=f"remove {what} older than N days, 1 or more"
+        )
+    prune.add_argument("--by", metavar="NAME", help="who asks for it; 'system' without it")
+    _add_json(prune)
+
+
+def _command(
+    commands: Any, name: str, run: Command, help: str, description: str, *, choice: bool = True
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", metavar="FILE", type=_file, help="the configuration, TOML")
+    if choice:
+        parser.add_argument(
+            "--storage", choices=_STORAGES, help="which one, where both are configured"
+        )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_json(parser: Any) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def _file(text: str) -> str:
+    if not text or is_dsn(text):
+        raise argparse.ArgumentTypeError("must name a file, not a DSN")
+    return text
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_DAYS):
+        raise argparse.ArgumentTypeError(f"must be a whole number of days from 1 to {_MOST_DAYS}")
+    return int(text)
+
+
+# --- the commands -------------------------------------------------------------------------
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    with _configured(options) as place:
+        before = place.version()
+        if options.sql:
+            print(place.ddl(before), end="")
+            return 0
+        place.migrate()
+        after = place.version()
+    steps = place.steps[before:after]
+    if options.json:
+        _print_json({"storage": place.name, "from": before, "to": after, "steps": steps})
+    elif steps:
+        print(f"{place.name}: from step {before} to step {after}")
+        for number, name in enumerate(steps, before + 1):
+            print(f"  {number}: {name}")
+    else:
+        print(f"{place.name}: at step {after}, the newest; nothing to do")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .storage._checks import findings
+    from .storage._place import Verdict
+
+    shown = {Verdict.OK: "ok", Verdict.WARNING: "warning", Verdict.WRONG: "WRONG"}
+    found = []
+    with _configured(options) as place:
+        for one in findings(place):
+            found.append(one)
+            if not options.json:
+                print(f"{shown[one.verdict]:8} {one.about}: {one.text}")
+    if options.json:
+        checks = [{"about": f.about, "verdict": f.verdict.value, "text": f.text} for f in found]
+        _print_json({"storage": place.name, "checks": checks})
+    return int(any(one.verdict is Verdict.WRONG for one in found))
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from .storage._backup import back_up
+
+    with _configured(options) as place:
+        back_up(place, options.file)
+    size = os.path.getsize(options.file)
+    if options.json:
+        _print_json({"storage": place.name, "file": options.file, "bytes": size})
+    else:
+        print(f"{place.name}: copied to {options.file!r}, {size} bytes")
+        print("The secret keys are no part of it; back them up apart from it.")
+    return 0
+
+
+def _copy(options: argparse.Namespace) -> int:
+    from .storage._transfer import transfer
+
+    config = _read(options)
+    file = options.source or config.need("sqlite")
+    with _opened(_sqlite(file)) as source, _opened(_postgres(config)) as target:
+        source.check_newest()
+        target.migrate()
+        counts = transfer(source, target, options.tenant)
+    if options.json:
+        _print_json({"source": source.name, "target": target.name, "rows": counts})
+    else:
+        print(f"Copied from {source.name} to {target.name}, all counted again:")
+        for table, count in counts.items():
+            print(f"  {table:12} {count:>12,}")
+        print(_NEXT.format(schema=config.schema))
+    return 0
+
+
+_NEXT = """
+What is next:
+  1. Stop what still uses the file: what it changes from now on is not copied.
+  2. Point the application at PostgreSQL: PostgresStorage(dsn, schema={schema!r}), with the same
+     secret keys and tenants. Every link goes on working.
+  3. Keep the file as a backup, where nothing opens it by mistake."""
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from .clock import system_clock
+    from .portal import Portal
+
+    days = {"audit_before": options.audit_days, "tokens_before": options.token_days}
+    if not any(days.values()):
+        raise ConfigurationError("nothing to remove: say --audit-days, --token-days or both")
+    config = _read(options)
+    given = {"secret_keys": config.need("secret_keys"), "base_url": config.need("base_url")}
+    now = system_clock()
+    before = {name: now - dt.timedelta(days=n) for name, n in days.items() if n is not None}
+    with contextlib.closing(_storage(options, config)) as storage:
+        pruned = Portal(storage, **given).privacy.prune(**before, by=options.by)
+    if options.json:
+        _print_json({"audit_entries": pruned.audit_entries, "tokens": pruned.tokens})
+    else:
+        print(f"Removed {pruned.audit_entries} audit entries and {pruned.tokens} ended tokens.")
+    return 0
+
+
+# --- what is configured -------------------------------------------------------------------
+
+
+def _read(options: argparse.Namespace) -> Configuration:
+    return configuration(
+        options.config,
+        os.environ,
+        lambda text: print(f"basis-portal: warning: {text}", file=sys.stderr),
+    )
+
+
+def _kind(options: argparse.Namespace, config: Configuration) -> str:
+    """Which of the storages is meant. Raises `ConfigurationError`."""
+    kinds = [kind for kind in _STORAGES if getattr(config, kind)]
+    if options.storage or len(kinds) == 1:
+        return str(options.storage or kinds[0])
+    if kinds:
+        raise ConfigurationError(
+            "an SQLite file and a PostgreSQL database are configured; say which one: "
+            "--storage sqlite or --storage postgres"
+        )
+    raise ConfigurationError(
+        "no storage is configured; set [sqlite] path or [postgres] dsn in a file given as "
+        "--config, or set BASIS_PORTAL_SQLITE or BASIS_PORTAL_POSTGRES"
+    )
+
+
+@contextlib.contextmanager
+def _configured(options: argparse.Namespace) -> Iterator[Place]:
+    config = _read(options)
+    is_sqlite = _kind(options, config) == "sqlite"
+    with _opened(_sqlite(config.need("sqlite")) if is_sqlite else _postgres(config)) as place:
+        yield place
+
+
+@contextlib.contextmanager
+def _opened(place: Place) -> Iterator[Place]:
+    with contextlib.closing(place):
+        yield place
+
+
+def _sqlite(path: str) -> Place:
+    from .storage._place_sqlite import SQLitePlace
+
+    return SQLitePlace(path)
+
+
+def _postgres(config: Configuration) -> Place:
+    dsn = config.need("postgres")
+    _check_driver()
+    from .storage._place_postgres import PostgresPlace
+
+    return PostgresPlace(dsn, config.schema)
+
+
+def _storage(options: argparse.Namespace, config: Configuration) -> FullStorage:
+    if _kind(options, config) == "sqlite":
+        from .storage.sqlite import SQLiteStorage
+
+        return SQLiteStorage(config.need("sqlite"), tenant=config.tenant, migrate=False)
+    dsn = config.need("postgres")
+    _check_driver()
+    from .storage.postgres import PostgresStorage
+
+    return PostgresStorage(dsn, tenant=config.tenant, schema=config.schema, migrate=False)
+
+
+def _check_driver() -> None:
+    try:
+        from .storage import postgres  # noqa: F401
+    except ImportError as error:
+        raise StorageError(str(error)) from error
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    print(json.dumps(facts))

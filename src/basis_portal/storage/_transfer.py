@@ -1,0 +1,89 @@
+"""All rows from one storage's database to another's, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import StorageError
+from ._place import TABLES, Place, Table
+from ._sql import Row
+
+Census = Mapping[str, Mapping[str, int]]
+"""How many rows each table has of each tenant."""
+
+
+def transfer(source: Place, target: Place, tenant: str | None = None) -> dict[str, int]:
+    """Copy the rows of all tenants, or of one, and return how many of each table.
+
+    The source is read as of one instant; in an SQLite file nobody writes meanwhile. The target
+    takes all in one transaction, and at its end has the same number of rows of each table and
+    tenant. A link goes on working under the same keys.
+
+    Raises:
+        StorageError: the tables of one are not the newest, the source has no row of the tenant,
+            the target has some already, or the numbers differ. Nothing was copied then.
+    """
+    source.check_newest()
+    target.check_newest()
+    with source.reading(alone=True), target.writing():
+        there = _census(source, tenant)
+        _check_tenant(source, tenant, there)
+        _check_free(target, there)
+        for table in TABLES:
+            target.insert(table, source.stream(*_select(table, tenant)))
+        _check_same(there, _census(target, tenant))
+    return {table: sum(of_tenants.values()) for table, of_tenants in there.items()}
+
+
+def _select(table: Table, tenant: str | None) -> tuple[str, Row]:
+    """The statement that reads a table in the order in which its rows were added."""
+    of_tenant = " WHERE tenant = ?" if tenant is not None else ""
+    in_order = f" ORDER BY {table.numbered}" if table.numbered else ""
+    values = (tenant,) if tenant is not None else ()
+    return f"SELECT {table.columns} FROM {table.name}{of_tenant}{in_order}", values
+
+
+def _census(place: Place, tenant: str | None) -> Census:
+    of_tenant = " WHERE tenant = ?" if tenant is not None else ""
+    values = (tenant,) if tenant is not None else ()
+    return {
+        table.name: dict(
+            place.stream(
+                f"SELECT tenant, count(*) FROM {table.name}{of_tenant} GROUP BY tenant", values
+            )
+        )
+        for table in TABLES
+    }
+
+
+def _tenants(census: Census) -> set[str]:
+    return {tenant for of_tenants in census.values() for tenant in of_tenants}
+
+
+def _check_tenant(source: Place, tenant: str | None, there: Census) -> None:
+    if tenant is not None and not _tenants(there):
+        raise StorageError(
+            f"{source.name} has no row of tenant {tenant!r}, so nothing was copied; name one of "
+            "its tenants, or none for all"
+        )
+
+
+def _check_free(target: Place, there: Census) -> None:
+    taken = sorted(_tenants(there) & _tenants(_census(target, None)))
+    if taken:
+        raise StorageError(
+            f"{target.name} has rows of tenant {taken[0]!r} already"
+            + (f", and of {len(taken) - 1} more" if len(taken) > 1 else "")
+            + ", and was left as it is; copy into one that has none of them"
+        )
+
+
+def _check_same(there: Census, here: Census) -> None:
+    for table, of_tenants in there.items():
+        for tenant, count in of_tenants.items():
+            copied = here[table].get(tenant, 0)
+            if copied != count:
+                raise StorageError(
+                    f"of {count} rows of tenant {tenant!r} in {table} {copied} arrived, so all "
+                    "was undone; run 'basis-portal check' on the source"
+                )

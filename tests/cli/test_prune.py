@@ -1,0 +1,61 @@
+"""`basis-portal prune`: what is old goes, what is not stays, and the trail says who asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+from tests.cli.places import BASE_URL, KEY, fill
+
+
+@pytest.fixture
+def configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Key and address of the portal."""
+    monkeypatch.setenv("BASIS_PORTAL_SECRET_KEYS", KEY)
+    monkeypatch.setenv("BASIS_PORTAL_BASE_URL", BASE_URL)
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_is_old_goes(run: Callable[..., Any], place: Any) -> None:
+    """Entries and ended tokens of a year ago go; what is kept longer stays; each is audited."""
+    with closing(place.make()) as storage:
+        fill(storage)
+        trail = len(storage.audit.page(limit=1000))
+        kept = run("prune", "--audit-days", 36500, "--token-days", "36500", over=(place,))
+        assert kept.out == "Removed 0 audit entries and 0 ended tokens.\n"
+        said = json.loads(run("prune", "--token-days", 1, "--by", "ana", "--json").out)
+        assert said == {"audit_entries": 0, "tokens": 1}
+        pruned = run("prune", "--audit-days", 1, "--by", "cron")
+        assert pruned.out == f"Removed {trail} audit entries and 0 ended tokens.\n"
+        entries = [entry for _, entry in storage.audit.page(limit=9)]
+        assert [entry.by for entry in entries] == ["cron", "ana", "system"]
+
+
+@pytest.mark.usefixtures("configured")
+def test_it_makes_no_tables(run: Callable[..., Any], place: Any) -> None:
+    """Tables that are not the newest are refused."""
+    refused = run("prune", "--audit-days", 30, over=(place,))
+    assert (refused.status, "run 'basis-portal migrate'" in refused.err) == (1, True)
+
+
+@pytest.mark.usefixtures("configured")
+def test_one_kind_must_be_named(run: Callable[..., Any], file: Any) -> None:
+    """Without any age there is nothing to do, which is wrong usage."""
+    refused = run("prune", over=(file,))
+    assert (refused.status, "--audit-days, --token-days or both" in refused.err) == (2, True)
+
+
+def test_key_and_address_are_needed(
+    run: Callable[..., Any], file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing is named; a key that breaks its rule is refused and not repeated."""
+    file.make().close()
+    assert "secret_keys is not configured" in run("prune", "--audit-days", 9, over=(file,)).err
+    monkeypatch.setenv("BASIS_PORTAL_SECRET_KEYS", "SHORT")
+    assert "base_url is not configured" in run("prune", "--audit-days", 9).err
+    monkeypatch.setenv("BASIS_PORTAL_BASE_URL", BASE_URL)
+    refused = run("prune", "--audit-days", 9)
+    assert (refused.status, "SHORT" in refused.err) == (1, False)
