@@ -25,7 +25,9 @@ from typing import Any
 
 import attrs
 import pytest
+from tests.postgres_server import drop_schema
 
+from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +78,7 @@ def run_page(page: str, name: str = "page") -> None:
         run_blocks(page, name, namespace)
     finally:  # the code that a host begins with does not end, and leaves its storage open
         for value in namespace.values():
-            if isinstance(value, SQLiteStorage):
+            if isinstance(value, SQLiteStorage | PostgresStorage):
                 value.close()
 
 
@@ -136,11 +138,26 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
             del sys.modules[name]
 
 
+@pytest.fixture
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The database of the pages that speak of one, with nothing of the portal in it."""
+    admin = request.getfixturevalue("postgres_admin")
+    monkeypatch.setenv("PORTAL_DSN", request.getfixturevalue("postgres_server").dsn)
+    drop_schema(admin, "basis_portal")
+    yield
+    drop_schema(admin, "basis_portal")
+
+
 @pytest.mark.usefixtures("empty_folder")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_runs_and_prints_what_is_shown(page: Path) -> None:
+def test_every_block_runs_and_prints_what_is_shown(
+    page: Path, request: pytest.FixtureRequest
+) -> None:
     """A reader who types what a page says gets what the page says."""
-    run_page(page.read_text(encoding="utf-8"), str(page.relative_to(ROOT)))
+    text = page.read_text(encoding="utf-8")
+    if 'os.environ["PORTAL_DSN"]' in text:
+        request.getfixturevalue("database")
+    run_page(text, str(page.relative_to(ROOT)))
 
 
 # --- the rules above are held: each refusal beside a page that is right --------------------

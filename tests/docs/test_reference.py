@@ -17,6 +17,7 @@ import basis_portal
 import basis_portal.testing
 from basis_portal import Portal, PortalConfig, PortalError, repositories
 from basis_portal.storage.memory import InMemoryStorage
+from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,7 @@ PUBLIC = {
     **{name: getattr(basis_portal.testing, name) for name in basis_portal.testing.__all__},
     "InMemoryStorage": InMemoryStorage,
     "SQLiteStorage": SQLiteStorage,
+    "PostgresStorage": PostgresStorage,
     **{
         name: value
         for name, value in vars(repositories).items()
@@ -37,7 +39,7 @@ PUBLIC = {
 }
 """What others may import: the package, its kit, its storages and the protocols."""
 
-CONSTRUCTED = ["Portal", "InMemoryStorage", "SQLiteStorage", "FrozenClock"]
+CONSTRUCTED = ["Portal", "InMemoryStorage", "SQLiteStorage", "PostgresStorage", "FrozenClock"]
 """Classes without attrs that others construct; the rest of them is made by the library."""
 
 
