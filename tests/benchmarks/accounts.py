@@ -29,12 +29,18 @@ def _access(storage: FullStorage) -> PortalAccess:
     return portal.open(portal.tokens.link(CUSTOMER).rsplit("/", 1)[1])
 
 
-def documents(storages: Sequence[FullStorage], many: int, few: int) -> list[Result]:
-    """The first page of a customer's documents in two empty storages, among many and among few."""
+def documents(
+    storages: Sequence[FullStorage], many: int, few: int, settle: Callable[[], None] = lambda: None
+) -> list[Result]:
+    """The first page of a customer's documents in two empty storages, among many and among few.
+
+    ``settle`` does what a server's own maintenance does after so many rows.
+    """
     pages = []
     for storage, count in zip(storages, (many, few), strict=True):
         save_documents(storage, count)
         pages.append(_access(storage).documents)
+    settle()
 
     def first(page: Callable[..., Page[DocumentView]]) -> None:
         for _ in range(20):

@@ -170,4 +170,4 @@ def _copied(dsn: str, source: PostgresStorage, target: PostgresStorage) -> float
 
 def _documents(dsn: str, many: int, few: int) -> list[Result]:
     with _storages(dsn, 2) as storages:
-        return documents(storages, many, few)
+        return documents(storages, many, few, lambda: _analyze(dsn))
