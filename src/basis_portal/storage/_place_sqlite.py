@@ -66,7 +66,10 @@ class SQLitePlace:
     def stream(self, sql: str, values: Values = ()) -> Iterator[Row]:
         """The rows of a statement, one in memory at a time."""
         with self._faults():
-            yield from self.connection().execute(sql, values)
+            # Not "yield from": that closes the cursor of a stream that is left, perhaps long
+            # after its connection.
+            for row in self.connection().execute(sql, values):
+                yield row  # noqa: UP028
 
     def insert(self, table: Table, rows: Iterable[Row]) -> None:
         """Add rows, in their order."""
