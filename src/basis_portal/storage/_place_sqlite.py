@@ -66,10 +66,9 @@ class SQLitePlace:
     def stream(self, sql: str, values: Values = ()) -> Iterator[Row]:
         """The rows of a statement, one in memory at a time."""
         with self._faults():
-            # Not "yield from": that closes the cursor of a stream that is left, perhaps long
-            # after its connection.
-            for row in self.connection().execute(sql, values):
-                yield row  # noqa: UP028
+            # Not from the cursor itself: it would be closed with a stream that is left, perhaps
+            # long after its connection.
+            yield from iter(self.connection().execute(sql, values).fetchone, None)
 
     def insert(self, table: Table, rows: Iterable[Row]) -> None:
         """Add rows, in their order."""
