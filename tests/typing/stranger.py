@@ -29,6 +29,7 @@ from basis_portal.repositories import (
     Storage,
 )
 from basis_portal.storage.memory import InMemoryStorage
+from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 
 
@@ -106,7 +107,7 @@ def repositories() -> tuple[CustomerRepository, DocumentRepository, LedgerReposi
 
 def storages() -> list[FullStorage]:
     """Our storages are what the protocols ask for."""
-    return [InMemoryStorage(), SQLiteStorage("portal.db")]
+    return [InMemoryStorage(), SQLiteStorage("portal.db"), PostgresStorage("service=portal")]
 
 
 def portal_of(storage: Storage) -> Portal:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 try:
     import psycopg
     import psycopg_pool
-except ImportError as error:
+except ImportError as _missing:
     raise ImportError(
         "PostgresStorage needs psycopg 3 and its pool: pip install 'basis-portal[postgres]', and "
         "'psycopg[binary]' where the machine has no libpq"
-    ) from error
+    ) from _missing
 
 from ..domain.checks import check_id, check_whole_number
 from ..errors import InvalidValue
