@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+import attrs
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -18,10 +20,13 @@ from basis_portal import (
     ActiveTokenExists,
     EndedAs,
     InvalidValue,
+    LedgerError,
     NoActiveToken,
     Portal,
     PortalConfig,
+    PortalError,
     StorageError,
+    StoredSettings,
 )
 from basis_portal.storage._postgres_schema import MIGRATIONS
 from basis_portal.storage._postgres_words import translator
@@ -38,7 +43,7 @@ from basis_portal.testing.builders import (
     an_invoice,
     token_id,
 )
-from basis_portal.testing.parts.base import in_thread
+from basis_portal.testing.parts.base import hurried_threads, in_thread, in_threads
 from basis_portal.testing.strategies import LARGEST_AMOUNT
 
 Place = tuple[str, str]
@@ -683,6 +688,46 @@ def test_ended_tokens_and_current_ones_are_held_by_the_tables(
             f"UPDATE {postgres_schema[1]}.tokens SET ended_at = NULL, ended_as = NULL "
             "WHERE ended_at IS NOT NULL"
         )
+
+
+def outcomes_of(works: list[Callable[[], Any]]) -> list[Any]:
+    """What each returns, or the class of its refusal, all started at once."""
+
+    def outcome(work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except PortalError as error:
+            return type(error)
+
+    with hurried_threads():
+        return in_threads([partial(outcome, work) for work in works])
+
+
+def test_allocations_that_come_at_once_share_what_there_is(storage: PostgresStorage) -> None:
+    """Of several who allocate one payment to its last cent only as many succeed as it has room."""
+    for number in range(10):
+        credit = f"P{number}"
+        storage.ledger.save(
+            an_entry(f"A{number}"), an_entry(f"B{number}"), a_payment(credit, amount=60)
+        )
+        parts = [
+            an_allocation(f"{number}-{n}", debit_id=f"{'AB'[n % 2]}{number}", credit_id=credit)
+            for n in range(4)
+        ]
+        changed = [attrs.evolve(part, amount=Decimal(40)) for part in parts]
+        found = outcomes_of([partial(storage.ledger.allocate, part) for part in changed])
+        assert sorted(map(str, found)) == sorted(map(str, [None, *[LedgerError] * 3]))
+    assert len(storage.ledger.allocations(a_payment().customer_id)) == 10
+
+
+def test_settings_that_are_saved_at_once_are_all_saved(storage: PostgresStorage) -> None:
+    """Without a version the last save wins, however many come at once."""
+    portal = portal_over(storage)
+    for first in range(1, 41, 8):  # what equals the stored ones would change nothing
+        configs = [PortalConfig(token_expiry_days=days) for days in range(first, first + 8)]
+        saved = outcomes_of([partial(portal.settings.save, config) for config in configs])
+        assert {type(one) for one in saved} == {StoredSettings}
+    assert portal.settings.get().version == 40
 
 
 # --- words ----------------------------------------------------------------------------------
