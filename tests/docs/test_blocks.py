@@ -7,6 +7,7 @@ The rules, also told in CONTRIBUTING.md:
   import; pytest runs it where the name begins with ``test_``.
 * A ``text`` block is what the ``python`` block right before it prints; ``...`` stands for
   whatever is different each time. What is printed must be shown.
+* A page that reads ``os.environ["PORTAL_DSN"]`` gets a PostgreSQL database of its own.
 * ``console`` blocks are for a shell and are not run here. There are no other blocks.
 """
 
@@ -25,7 +26,8 @@ from typing import Any
 
 import attrs
 import pytest
-from tests.postgres_server import drop_schema
+from psycopg.conninfo import make_conninfo
+from tests.postgres_server import schema_name
 
 from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
@@ -140,12 +142,16 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The database of the pages that speak of one, with nothing of the portal in it."""
-    admin = request.getfixturevalue("postgres_admin")
-    monkeypatch.setenv("PORTAL_DSN", request.getfixturevalue("postgres_server").dsn)
-    drop_schema(admin, "basis_portal")
+    """A database of its own for a page that speaks of one.
+
+    Pages use the schema that hosts have, and the server may be one that somebody named.
+    """
+    admin, name = request.getfixturevalue("postgres_admin"), schema_name()
+    dsn = make_conninfo(request.getfixturevalue("postgres_server").dsn, dbname=name)
+    admin.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    monkeypatch.setenv("PORTAL_DSN", dsn)
     yield
-    drop_schema(admin, "basis_portal")
+    admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.mark.usefixtures("empty_folder")

@@ -48,7 +48,7 @@ class SQLTokens(SQLRepository, TokenRepository):
 
     @atomic
     def _add(self, customer_ids: str, rows: Sequence[Row]) -> None:
-        self._database.run(_NO_LONGER_LATEST, (customer_ids, self._tenant))
+        self._database.run(_NO_LONGER_LATEST, (self._tenant, customer_ids))
         self._database.insert("tokens", _ADDED, rows)
 
     def get(self, token_id: str) -> PortalToken | None:
@@ -75,7 +75,7 @@ class SQLTokens(SQLRepository, TokenRepository):
         )
         found = self._database.rows(_CURRENT_OF_IDS, (id_list(token_ids), self._tenant))
         ids = id_list(row[0] for row in found)
-        self._database.run(_END, (*change, ids, self._tenant))
+        self._database.run(_END, (*change, self._tenant, ids))
         return self._database.each(_sql.to_token, _GET_MANY, (ids, self._tenant))
 
     def page(
@@ -141,7 +141,7 @@ class SQLTokens(SQLRepository, TokenRepository):
     @atomic
     def _rename(self, customer_id: str, new_id: str) -> int:
         both = id_list([customer_id, new_id])
-        self._database.run(_NO_LONGER_LATEST, (both, self._tenant))
+        self._database.run(_NO_LONGER_LATEST, (self._tenant, both))
         renamed = self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
         self._database.run(_FIND_LATEST, {"tenant": self._tenant, "customer": new_id})
         return renamed
@@ -220,8 +220,8 @@ _OF_CUSTOMERS = (
 
 _ADDED = f"tenant, {_sql.TOKEN}, is_latest"
 _NO_LONGER_LATEST = (
-    "UPDATE tokens SET is_latest = 0 WHERE added IN "
-    f"(SELECT added {_OF_CUSTOMERS} WHERE is_latest = 1)"
+    "UPDATE tokens SET is_latest = 0 WHERE tenant = ? AND is_latest = 1 "
+    "AND customer_id IN (SELECT value FROM json_each(?) AS wanted)"
 )
 _GET = f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND id = ?"
 _GET_MANY = f"SELECT {_COLUMNS} {_OF_IDS} ORDER BY tokens.id"
@@ -230,7 +230,7 @@ _CURRENT = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} WHERE ended_at IS NULL"
 _CURRENT_OF_IDS = f"SELECT tokens.id {_OF_IDS} WHERE ended_at IS NULL"
 _END = (
     "UPDATE tokens SET ended_at = ?, ended_by = ?, ended_as = ?, reason = ? "
-    f"WHERE added IN (SELECT added {_OF_IDS})"
+    "WHERE tenant = ? AND id IN (SELECT value FROM json_each(?) AS wanted)"
 )
 _SPAN = "tenant = ? AND is_latest = 1 AND key_fingerprint = ? AND "
 _STILL_CURRENT, _HAS_ENDED = f"{_SPAN}ended_as IS NULL", f"{_SPAN}ended_as = ?"
