@@ -103,6 +103,9 @@ def configuration(
     found |= _of_environment(environment)
     if "sqlite" in found and is_dsn(found["sqlite"]):
         raise ConfigurationError("the SQLite path must name a file, not a DSN", field="sqlite")
+    for field in ("schema", "tenant"):
+        if is_dsn(found.get(field, "")):
+            raise ConfigurationError(f"{field} must be a name, not a DSN", field=field)
     return Configuration(source=file, **found)
 
 

@@ -74,7 +74,16 @@ def portal_over(storage: Any, **changes: Any) -> Portal:
 # --- what it is given -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrong", ["nonsense secret", "postgresql://a:secret@b/c?secret=1"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "nonsense secret",
+        "postgresql://a:secret@b/c?secret=1",
+        "postgresql://a:pass@secret@127.0.0.1/c",
+        "host=127.0.0.1 port=secret",
+        "postgresql://a:secret\ud800@b/c",
+    ],
+)
 def test_a_wrong_dsn_is_refused_and_not_repeated(wrong: str) -> None:
     """What is no DSN is refused, without a word of it, which may be a password."""
     with pytest.raises(InvalidValue, match="must be a PostgreSQL DSN") as caught:
@@ -90,6 +99,8 @@ def test_a_wrong_dsn_is_refused_and_not_repeated(wrong: str) -> None:
         ({"schema": 'a"; DROP'}, "schema must have letters"),
         ({"schema": ""}, "schema must have 1 to 63"),
         ({"schema": "x" * 64}, "schema must have 1 to 63"),
+        ({"schema": "pg_portal"}, "schema must not be one of PostgreSQL's own"),
+        ({"schema": "information_schema"}, "schema must not be one of PostgreSQL's own"),
         ({"tenant": ""}, "tenant must have"),
         ({"tenant": "a\x00"}, "tenant contains a character"),
         ({"pool_size": 0}, "pool_size must be a whole number"),
@@ -521,6 +532,23 @@ def test_the_hosts_pool_is_used_and_left_as_it_is(
             assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
 
 
+def test_a_lock_of_the_hosts_pool_is_not_waited_for_for_ever(postgres_schema: Place) -> None:
+    """The timeout holds for a host's pool as well, and what it commits is durable."""
+    dsn, schema = postgres_schema
+    with ConnectionPool(dsn, min_size=2, max_size=3, open=True) as pool:
+        storage = PostgresStorage(pool, schema=schema, timeout=1)
+
+        def hold(_: Any) -> None:
+            settings = "SHOW lock_timeout", "SHOW synchronous_commit"
+            assert [storage._database.rows(one) for one in settings] == [[("1s",)], [("on",)]]
+            with pytest.raises(StorageError, match="locked for more than 1 seconds"):
+                in_thread(lambda: storage.transact(lambda unit: unit.settings.get(), lock=["a"]))
+
+        storage.transact(hold, lock=["a"])
+        with pool.connection() as connection:
+            assert connection.execute("SHOW lock_timeout").fetchone() == ("0",)
+
+
 # --- the host's own connection --------------------------------------------------------------
 
 
@@ -605,6 +633,28 @@ def test_the_hosts_connection_opens_no_links(
             joined.open(text)
         assert joined.tokens.check(text).works
     assert portal.open(text).customer.id == "C-1001"
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE_READ", "SERIALIZABLE"])
+def test_a_transaction_that_sees_an_earlier_instant_is_refused(
+    storage: PostgresStorage, postgres_schema: Place, level: str
+) -> None:
+    """There a revoke would miss a token issued since: it is refused; in another one it bites."""
+    dsn, schema = postgres_schema
+    with hosts(dsn) as connection:
+        connection.isolation_level = psycopg.IsolationLevel[level]
+        joined = portal_over(PostgresStorage(connection, schema=schema))
+        connection.rollback()
+        connection.execute(f"SELECT 1 FROM {schema}.tokens")
+        storage.tokens.add([a_token()])
+        with pytest.raises(StorageError, match="does not see what others have committed since"):
+            joined.tokens.revoke(a_token().customer_id)
+        connection.rollback()
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        ended = joined.tokens.revoke(a_token().customer_id)
+        connection.commit()
+    assert ended is not None
+    assert storage.tokens.get(token_id(1)) == ended
 
 
 def test_in_a_failed_transaction_of_the_host_nothing_is_done(

@@ -68,6 +68,11 @@ class Frame:
 _WRITING = Frame("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "COMMIT", ["ROLLBACK"])
 # What the first read sees is what all others will see.
 _STILL = Frame("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1", "COMMIT", ["ROLLBACK"])
+_ISOLATION = "SHOW transaction_isolation"
+_DURABLE = """; SET LOCAL lock_timeout = '{}ms';
+    SELECT set_config('synchronous_commit', 'on', true)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local')
+"""
 
 
 @attrs.define(eq=False)
@@ -262,6 +267,7 @@ class Database:
             left -= 1
 
     def _run_whole(self, session: Session, work: Callable[[], T], locks: Collection[str]) -> T:
+        self._require_fresh_reads(session)
         self._lock(locks)
         result = work()
         if session.connection.info.transaction_status != _IN_TRANSACTION:
@@ -294,7 +300,7 @@ class Database:
         while True:
             session = Session(self._take(), frame)
             try:
-                self._command(session, frame.begin)
+                self._command(session, frame.begin + self._promises(frame))
             except StorageError as error:
                 dead = _is_dead(session.connection, error)
                 self._source.give(session.connection)
@@ -304,6 +310,26 @@ class Database:
                 self._local.session = session
                 return session
             spare -= 1
+
+    def _promises(self, frame: Frame) -> str:
+        """What connections of our own are set to for good, for one transaction of a host's pool."""
+        if frame is not _WRITING or not self._source.is_hosts:
+            return ""
+        return _DURABLE.format(round(self._timeout * 1000))
+
+    def _require_fresh_reads(self, session: Session) -> None:
+        """Refuse a transaction of the host that would not see what others have committed.
+
+        The locks would be of no use there: a token issued since it began could not be revoked.
+        """
+        if session.frame is _WRITING:
+            return
+        found = self._fetch(self._cursor(session.connection), str, _ISOLATION, ())
+        if found != ["read committed"]:
+            raise StorageError(
+                f"the host's transaction is {found[0].upper()} and does not see what others have "
+                "committed since it began; use READ COMMITTED, or a storage with a DSN or a pool"
+            )
 
     def _end(self, session: Session) -> None:
         """Give the connection back; what was not kept is undone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from threading import Lock
 from typing import Any, ClassVar, Protocol, TypeAlias
+from weakref import WeakSet
 
 import psycopg
 from psycopg.abc import Buffer
@@ -92,6 +93,12 @@ class OwnPool:
         self._failures = 0
         self._error: psycopg.Error | StorageError | None = None
         self._forget()
+        _pools.add(self)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: begin anew, and keep what the parent has."""
+        self._of_parents.append(self._pool)
+        self._forget()
 
     def _forget(self) -> None:
         self._process = os.getpid()
@@ -138,8 +145,7 @@ class OwnPool:
 
     def _of_this_process(self) -> ConnectionPool[Connection]:
         if self._process != os.getpid():
-            self._of_parents.append(self._pool)
-            self._forget()
+            self.leave_to_parent()
         with self._lock:
             if self._pool is None:
                 self._pool = self._open()
@@ -192,6 +198,19 @@ class OwnPool:
         check_server(connection)
 
 
+_pools: WeakSet[OwnPool] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    """Before the child has threads, which would race for it."""
+    for pool in list(_pools):
+        pool.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows does not fork)
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 # What was acknowledged is durable, also where the server's own setting would not have it so.
 _SET_UP = """
     SELECT set_config('lock_timeout', %(timeout)s, false),
@@ -212,6 +231,7 @@ class HostPool:
         self._process = os.getpid()
         self.spare: int = pool.max_size
         self._autocommit: dict[int, bool] = {}
+        self._checked: WeakSet[Connection] = WeakSet()
 
     def take(self) -> Connection:
         """A connection of the pool, set to commit by itself while it is ours."""
@@ -224,7 +244,22 @@ class HostPool:
         if not connection.autocommit and not connection.closed:
             self._autocommit[id(connection)] = False
             connection.autocommit = True
+        self._check(connection)
         return connection
+
+    def _check(self, connection: Connection) -> None:
+        """Look once at each connection whether it leads to a server that may be asked."""
+        try:
+            if connection not in self._checked:
+                check_server(connection)
+                self._checked.add(connection)
+        except psycopg.Error:
+            if not connection.closed:
+                self.give(connection)
+                raise
+        except StorageError:
+            self.give(connection)
+            raise
 
     def give(self, connection: Connection) -> None:
         """Give it back as it was."""
@@ -290,7 +325,7 @@ def settle(connection: Connection) -> None:
 
 def check_server(connection: Connection) -> None:
     """Refuse, with `StorageError`, a server that could show or keep the wrong thing."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
+    with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
         row = cursor.execute(_SERVER).fetchone()
     assert row is not None
     encoding, is_standby = row
@@ -312,11 +347,16 @@ _SERVER = "SELECT current_setting('server_encoding'), pg_is_in_recovery()"
 def _with_defaults(dsn: str) -> str:
     try:
         given = conninfo_to_dict(dsn)
-    except psycopg.Error:  # its text may repeat a password
+    except (psycopg.Error, UnicodeError):  # its text may repeat a password
+        given = {"host": "@"}
+    # What connecting would say of these may repeat one, too.
+    ports = str(given.get("port") or "").split(",")
+    if "@" in str(given.get("host")) or not all(port.isdigit() or not port for port in ports):
         raise InvalidValue(
-            "database must be a PostgreSQL DSN such as 'postgresql://user@host/name'",
+            "database must be a PostgreSQL DSN such as 'postgresql://user@host/name'; in a "
+            "password @ is written %40",
             field="database",
-        ) from None
+        )
     return make_conninfo(dsn, **{name: _DEFAULTS[name] for name in _DEFAULTS.keys() - given})
 
 

@@ -49,6 +49,8 @@ def check_schema(name: object) -> str:
     check_text("schema", name, limit=63)
     if not _NAME.fullmatch(str(name)):
         raise InvalidValue.of("schema", name, "must have letters A to Z, digits and _ alone")
+    if str(name).lower().startswith(("pg_", "information_schema")):
+        raise InvalidValue.of("schema", name, "must not be one of PostgreSQL's own")
     return str(name)
 
 
