@@ -37,7 +37,9 @@ _READ_ONLY = "25006"
 # A transaction that met one of these has changed nothing and may well succeed when run again:
 # serialization failure, deadlock, a row of somebody who was quicker, a server that only reads.
 _AGAIN = ("40001", "40P01", "23505", _READ_ONLY)
-_LOST = ("08", "57P")
+# The connection is gone, or does not know what was prepared on it (poolers, and psycopg 3.1 after
+# an error within executemany): another one may fare better.
+_LOST = ("08", "57P", "26000", "42P05")
 
 FAULTS = (
     psycopg.Error,
@@ -206,8 +208,9 @@ class Database:
 
     def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each of ``values``."""
+        rows = list(values)
         with self._writing() as cursor:
-            cursor.executemany(self._translate(sql), values)
+            _run_each(cursor, self._translate(sql), rows)
 
     def insert(self, table: str, columns: str, values: Sequence[Row]) -> None:
         """Add rows, many of them by COPY."""
@@ -215,7 +218,7 @@ class Database:
         with self._writing() as cursor:
             if len(values) <= _FEW:
                 marks = ", ".join(["%s"] * len(columns.split(", ")))
-                cursor.executemany(f"INSERT INTO {place} VALUES ({marks})", values)
+                _run_each(cursor, f"INSERT INTO {place} VALUES ({marks})", values)
             else:
                 with cursor.copy(f"COPY {place} FROM STDIN") as copy:
                     for row in values:
@@ -471,6 +474,15 @@ _ADVICE = {
 def _key(name: str) -> int:
     """The number of a lock: locks are shared by all that use the database, so it is a wide one."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _run_each(cursor: psycopg.Cursor[TupleRow], sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run a statement for each row: many through a pipeline, a few one by one."""
+    if len(rows) > _FEW:
+        cursor.executemany(sql, rows)
+        return
+    for row in rows:
+        cursor.execute(sql, row)
 
 
 def _as_row(*columns: Any) -> Row:
