@@ -377,8 +377,8 @@ class Database:
         """True where the host's connection is in a transaction, or begins one by any statement."""
         if not self._source.joins:
             return False
-        info = self._take()
-        return not info.autocommit or bool(info.info.transaction_status)
+        connection = self._take()
+        return not connection.autocommit or bool(connection.info.transaction_status)
 
     # --- connections
 
