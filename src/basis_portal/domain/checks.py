@@ -64,6 +64,14 @@ def check_id(field: str, value: object) -> str:
     return check_text(field, value, limit=ID_LIMIT)
 
 
+def check_tenant(value: object) -> str:
+    """Return ``value`` if it can name a tenant: an id, one line, without space around it."""
+    name = check_line("tenant", value, limit=ID_LIMIT)
+    if name != name.strip():
+        raise InvalidValue.of("tenant", name, "must not begin or end with a space")
+    return name
+
+
 def check_line(field: str, value: object, *, limit: int, least: int = 1) -> str:
     """Return ``value`` if it is one line of text without control characters."""
     return check_text(field, value, limit=limit, least=least, refused=_CONTROL)

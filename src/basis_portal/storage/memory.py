@@ -18,7 +18,7 @@ import attrs
 
 from ..domain.allocation import OpenItem, parts_by_allocation
 from ..domain.audit import AuditEntry, AuditEvent, Cause
-from ..domain.checks import check_id, check_instant, check_member
+from ..domain.checks import check_id, check_instant, check_member, check_tenant
 from ..domain.config import DEFAULT_SETTINGS, StoredSettings
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentStatus
@@ -68,7 +68,7 @@ class InMemoryStorage:
     """
 
     def __init__(self, tenant: str = "default") -> None:
-        self.tenant: str = check_id("tenant", tenant)
+        self.tenant: str = check_tenant(tenant)
         self._journal = _Journal()
         self.settings: SettingsRepository = _Settings(self._journal)
         self.tokens: TokenRepository = _Tokens(self._journal)

@@ -15,7 +15,7 @@ except ImportError as _missing:
         "'psycopg[binary]' where the machine has no libpq"
     ) from _missing
 
-from ..domain.checks import check_id, check_whole_number
+from ..domain.checks import check_tenant, check_whole_number
 from ..errors import InvalidValue
 from ..repositories import (
     AuditRepository,
@@ -79,7 +79,7 @@ class PostgresStorage:
         timeout: float = 10.0,
         migrate: bool = True,
     ) -> None:
-        self.tenant: str = check_id("tenant", tenant)
+        self.tenant: str = check_tenant(tenant)
         check_schema(schema)
         check_whole_number("pool_size", pool_size, 1, 1000)
         self._source = source_of(database, pool_size, _check_timeout(timeout))

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, TypeVar
 
-from ..domain.checks import check_id
+from ..domain.checks import check_tenant
 from ..repositories import (
     AuditRepository,
     FullStorage,
@@ -61,7 +61,7 @@ class SQLiteStorage:
         timeout: float = 10.0,
         migrate: bool = True,
     ) -> None:
-        self.tenant: str = check_id("tenant", tenant)
+        self.tenant: str = check_tenant(tenant)
         self._database = Database(path, timeout, migrate=migrate)
         own = (self._database, self.tenant)
         self.settings: SettingsRepository = SQLSettings(*own)

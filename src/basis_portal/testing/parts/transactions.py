@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from ...domain.checks import check_id
+from ...domain.checks import check_tenant
 from ...domain.config import PortalConfig, StoredSettings
 from ...domain.portal_token import EndedAs
 from ...errors import ActiveTokenExists, CustomerNotFound
@@ -107,8 +107,8 @@ class TransactionsConformance(Kit):
     """All of a transaction is done or none of it, and nobody sees half of one."""
 
     def test_the_tenant_has_a_name(self, storage: Storage) -> None:
-        """The tenant is a text that can be an id."""
-        assert check_id("tenant", storage.tenant) == storage.tenant
+        """The tenant is an id on one line, without space around it."""
+        assert check_tenant(storage.tenant) == storage.tenant
 
     # --- commit and rollback ------------------------------------------------------------
 
