@@ -13,6 +13,8 @@ from typing import Any
 import attrs
 
 from basis_portal import AccessDenied, Portal, PortalConfig
+from basis_portal.storage._place_postgres import PostgresPlace
+from basis_portal.storage._place_sqlite import SQLitePlace
 from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing import FrozenClock
@@ -98,6 +100,14 @@ def postgres_place(dsn: str, schema: str) -> Place:
 
     environment = {"BASIS_PORTAL_POSTGRES": dsn, "BASIS_PORTAL_SCHEMA": schema}
     return Place("postgres", environment, make, damage)
+
+
+def opened(place: Place) -> Any:
+    """The place as the commands take it."""
+    environment = place.environment
+    if place.kind == "sqlite":
+        return SQLitePlace(environment["BASIS_PORTAL_SQLITE"])
+    return PostgresPlace(environment["BASIS_PORTAL_POSTGRES"], environment["BASIS_PORTAL_SCHEMA"])
 
 
 def portal_over(storage: Any, clock: FrozenClock | None = None) -> Portal:

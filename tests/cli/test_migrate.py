@@ -7,11 +7,14 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
+from tests.cli.places import opened
 
 from basis_portal.storage import _postgres_schema, _sqlite_schema
+from basis_portal.testing.parts.base import in_threads
 
 NEWEST = {
     "sqlite": len(_sqlite_schema.MIGRATIONS),
@@ -44,7 +47,7 @@ def test_the_statements_alone_change_nothing(run: Callable[..., Any], place: Any
     said = run("migrate", "--sql", over=(place,))
     assert (said.status, said.out.count("COMMIT;")) == (0, NEWEST[place.kind])
     assert "from step 0" in run("migrate").out
-    assert run("migrate", "--sql").out.strip() == ""
+    assert run("migrate", "--sql").out == ""
 
 
 def test_the_statements_make_no_file(run: Callable[..., Any], file: Any, tmp_path: Path) -> None:
@@ -64,6 +67,20 @@ def test_an_old_file_is_taken_to_the_newest_step(run: Callable[..., Any], file: 
     assert "CREATE INDEX tokens_past" in said
     assert "CREATE TABLE" not in said
     assert "from step 1 to step 2\n  2: find tokens of the past\n" in run("migrate").out
+
+
+def test_of_several_at_once_one_says_that_it_made_them(place: Any) -> None:
+    """Four that run together take each step once, and each says what it took itself."""
+    ready = Barrier(4)
+    taken = []
+
+    def migrate() -> None:
+        with closing(opened(place)) as mine:
+            ready.wait()
+            taken.append(mine.migrate())
+
+    in_threads([migrate] * 4)
+    assert sum(taken) == NEWEST[place.kind]
 
 
 def test_newer_tables_are_refused(run: Callable[..., Any], place: Any) -> None:

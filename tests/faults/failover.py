@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
+from threading import Thread
 
-from tests.postgres_server import Server, schema_name
+from psycopg_pool import ConnectionPool
+from tests.postgres_server import Server, schema_name, wait_until
 
 from basis_portal import StorageError
 from basis_portal.storage.postgres import PostgresStorage
+from basis_portal.testing.builders import a_customer
 
 from .acknowledged import check, lost
 from .figures import Figure, some
@@ -46,6 +50,7 @@ def run(scale: int) -> list[Figure]:
             bool(lost(behind)),
         ),
         _refused(),
+        _cancelled(),
     ]
 
 
@@ -71,8 +76,6 @@ def fail_over(*, behind: bool) -> tuple[list[str], Writers, float]:
 
 
 def _wait_for_schema(standby: Server, storage: PostgresStorage) -> None:
-    from tests.postgres_server import wait_until
-
     name = storage._database.schema
     wait_until(
         lambda: bool(standby.ask(f"SELECT to_regclass('{name}.allocations_of_credit')")),
@@ -81,12 +84,60 @@ def _wait_for_schema(standby: Server, storage: PostgresStorage) -> None:
 
 
 def _refused() -> Figure:
-    """A standby, where a revoked link may still look good, is refused."""
+    """A standby, where a revoked link may still look good, is refused: by DSN and in a pool."""
+    said = []
     with Server(durable=True) as primary, primary.standby() as standby:
-        try:
-            PostgresStorage(standby.dsn, schema=schema_name()).close()
-        except StorageError as error:
-            said = str(error)
-        else:
-            said = "served"
-    return Figure("a standby asked instead", 1, said, "is a standby" in said)
+        schema = schema_name()
+        with closing(PostgresStorage(primary.dsn, schema=schema)) as storage:
+            _wait_for_schema(standby, storage)
+        said.append(_said_by(lambda: PostgresStorage(standby.dsn, schema=schema).close()))
+        with ConnectionPool(primary.dsn, min_size=0, max_size=1, open=True) as pool:
+            hosts = PostgresStorage(pool, schema=schema)
+            pool.conninfo = standby.dsn  # where the pool's next connection leads
+            pool.check()
+            primary.ask(_OTHERS_END)
+            said.append(_said_by(hosts.settings.get))
+    refused = sum("is a standby" in one for one in said)
+    return Figure("a standby asked instead", 2, f"{refused} refused", refused == 2)
+
+
+def _cancelled() -> Figure:
+    """A commit that an operator no longer lets wait for the standby is not acknowledged."""
+    said: list[str] = []
+    with (
+        Server(durable=True) as primary,
+        primary.standby() as standby,
+        closing(PostgresStorage(primary.dsn, schema=schema_name())) as storage,
+    ):
+
+        def save() -> None:
+            said.append(_said_by(lambda: storage.customers.save(a_customer("C-1"))))
+
+        standby.stop()
+        waiting = Thread(target=save)
+        waiting.start()
+        wait_until(lambda: bool(primary.ask(_WAITING)), "a commit waits for the standby")
+        primary.ask(_CANCEL)
+        waiting.join()
+    return Figure(
+        "a commit no longer let wait for the standby",
+        1,
+        "warned of, not acknowledged" if "warned of its commit" in said[0] else said[0],
+        "warned of its commit" in said[0],
+    )
+
+
+_WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+_CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+_OTHERS_END = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+
+
+def _said_by(work: Callable[[], object]) -> str:
+    try:
+        work()
+    except StorageError as error:
+        return str(error)
+    return "served"

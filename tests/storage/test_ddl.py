@@ -180,7 +180,7 @@ import psycopg
 from basis_portal.storage.postgres import PostgresStorage
 
 dsn, schema = sys.argv[1:]
-execute = psycopg.Connection.execute
+execute = psycopg.Cursor.execute
 
 def killed_before(number):
     seen = []
@@ -189,13 +189,13 @@ def killed_before(number):
             os.kill(os.getpid(), signal.SIGKILL)
         seen.append(args)
         return execute(self, *args, **more)
-    psycopg.Connection.execute = watched
+    psycopg.Cursor.execute = watched
 
 def version():
     with psycopg.connect(dsn) as connection:
-        if not execute(connection, f"SELECT to_regnamespace('{schema}')").fetchone()[0]:
+        if not connection.execute(f"SELECT to_regnamespace('{schema}')").fetchone()[0]:
             return 0
-        return execute(connection, f"SELECT max(version) FROM {schema}.migrations").fetchone()[0]
+        return connection.execute(f"SELECT max(version) FROM {schema}.migrations").fetchone()[0]
 
 for number in range(200):
     child = os.fork()

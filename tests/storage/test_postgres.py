@@ -103,6 +103,8 @@ def test_a_wrong_dsn_is_refused_and_not_repeated(wrong: str) -> None:
         ({"schema": "information_schema"}, "schema must not be one of PostgreSQL's own"),
         ({"tenant": ""}, "tenant must have"),
         ({"tenant": "a\x00"}, "tenant contains a character"),
+        ({"tenant": "acme\n"}, "tenant contains a character"),
+        ({"tenant": " acme"}, "tenant must not begin or end with a space"),
         ({"pool_size": 0}, "pool_size must be a whole number"),
         ({"pool_size": True}, "pool_size must be a whole number"),
         ({"timeout": 0.5}, "timeout must be a number of seconds"),
@@ -220,11 +222,13 @@ def test_a_schema_of_something_else_is_refused_and_left(
     """A table 'migrations' that is not ours is seen, and a table of ours is not made over one."""
     dsn, schema = postgres_schema
     admin.execute(f"CREATE SCHEMA {schema}")
-    admin.execute(f"CREATE TABLE {schema}.migrations (id bigint, migration text)")
-    with pytest.raises(StorageError, match="table 'migrations' of another application"):
-        PostgresStorage(dsn, schema=schema)
-    admin.execute(f"DROP TABLE {schema}.migrations; CREATE TABLE {schema}.audit (theirs text)")
-    with pytest.raises(StorageError, match=r"relation .* already exists"):
+    for columns in ("id bigint, migration text", "version text, name text"):
+        admin.execute(f"CREATE TABLE {schema}.migrations ({columns})")
+        with pytest.raises(StorageError, match=r"another application \(the table 'migrations'"):
+            PostgresStorage(dsn, schema=schema)
+        admin.execute(f"DROP TABLE {schema}.migrations")
+    admin.execute(f"CREATE TABLE {schema}.audit (theirs text)")
+    with pytest.raises(StorageError, match=r'application \(relation "audit" already exists\)'):
         PostgresStorage(dsn, schema=schema)
     tables = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
     assert admin.execute(tables, (schema,)).fetchall() == [("audit",)]
@@ -242,7 +246,7 @@ def test_without_leave_to_migrate_old_tables_are_refused(
     with closing(PostgresStorage(dsn, schema=schema, migrate=False)) as storage:
         storage.tokens.add([a_token()])
         assert storage.tokens.get(token_id(1)) == a_token()
-    assert ddl(schema, since=len(MIGRATIONS)).strip() == ""
+    assert ddl(schema, since=len(MIGRATIONS)) == ""
 
 
 def test_a_user_who_may_not_create_is_told(
@@ -431,6 +435,26 @@ def test_a_connection_lost_at_the_commit_is_not_repeated(
     assert len(runs) == len(storage.audit.page()) == 1
 
 
+def test_a_commit_that_may_yet_be_lost_is_not_acknowledged(
+    storage: PostgresStorage, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the server warns of at the commit is said, as of a standby no longer waited for."""
+    execute = psycopg.Cursor.execute
+
+    def warn(self: Any, query: Any, *args: Any, **named: Any) -> Any:
+        if query == "COMMIT":
+            execute(self, "DO $$ BEGIN RAISE WARNING 'no longer waited'; END $$")
+        return execute(self, query, *args, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Cursor, "execute", warn)
+        with pytest.raises(StorageError, match="warned of its commit: 'no longer waited'"):
+            storage.audit.append([an_audit_entry()])
+    assert len(storage.audit.page()) == 1
+    storage.audit.append([an_audit_entry()])
+    assert len(storage.audit.page()) == 2
+
+
 def test_a_busy_pool_is_said(postgres_schema: Place) -> None:
     """Where no connection comes free in time the error says what to do; then it works again."""
     dsn, schema = postgres_schema
@@ -530,6 +554,37 @@ def test_the_hosts_pool_is_used_and_left_as_it_is(
         storage.close()
         with pool.connection() as connection:
             assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_connection_that_cannot_carry_every_name_is_refused(
+    postgres_schema: Place, encoding: str
+) -> None:
+    """The client's encoding of a host's pool or connection must be UTF-8; with a DSN it is."""
+    dsn, schema = postgres_schema
+    spoken = f"{dsn}?client_encoding={encoding}"
+    says = f"client_encoding {encoding} .* open it with client_encoding=UTF8"
+    with (
+        ConnectionPool(spoken, min_size=1, max_size=1, open=True) as pool,
+        pytest.raises(StorageError, match=says),
+    ):
+        PostgresStorage(pool, schema=schema)
+    with psycopg.connect(spoken) as connection, pytest.raises(StorageError, match=says):
+        PostgresStorage(connection, schema=schema)
+    with closing(PostgresStorage(spoken, schema=schema)) as storage:
+        storage.customers.save(a_customer("C-客", name="Käufer ☕"))
+        assert storage.customers.get("C-客") == a_customer("C-客", name="Käufer ☕")
+
+
+@pytest.mark.parametrize("kind", ["ClientCursor", "RawCursor"])
+def test_whatever_cursors_the_host_has(postgres_schema: Place, kind: str) -> None:
+    """Tables are made, and links opened, over a pool that makes cursors of another kind."""
+    dsn, schema = postgres_schema
+    if not hasattr(psycopg, kind):
+        pytest.skip(f"this version of psycopg has no {kind}")
+    kwargs = {"cursor_factory": getattr(psycopg, kind)}
+    with ConnectionPool(dsn, kwargs=kwargs, min_size=1, max_size=2, open=True) as pool:
+        portal_use(PostgresStorage(pool, schema=schema))
 
 
 def test_a_lock_of_the_hosts_pool_is_not_waited_for_for_ever(postgres_schema: Place) -> None:
@@ -655,6 +710,19 @@ def test_a_transaction_that_sees_an_earlier_instant_is_refused(
         connection.commit()
     assert ended is not None
     assert storage.tokens.get(token_id(1)) == ended
+
+
+def test_a_pipeline_of_the_host_is_refused(postgres_schema: Place) -> None:
+    """Where answers come later nothing is done; after the pipeline all is."""
+    dsn, schema = postgres_schema
+    with hosts(dsn) as connection:
+        storage = PostgresStorage(connection, schema=schema)
+        with connection.pipeline():
+            for work in (storage.settings.get, lambda: storage.tokens.add([a_token()])):
+                with pytest.raises(StorageError, match="is in pipeline mode"):
+                    work()
+        storage.tokens.add([a_token()])
+        assert storage.tokens.get(token_id(1)) == a_token()
 
 
 def test_in_a_failed_transaction_of_the_host_nothing_is_done(

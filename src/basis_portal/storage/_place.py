@@ -87,8 +87,8 @@ class Place(Protocol):
         """The statements that take the tables from a step to the newest."""
         ...
 
-    def migrate(self) -> None:
-        """Make the tables, or make them the newest."""
+    def migrate(self) -> int:
+        """Make the tables, or make them the newest; how many steps were taken here."""
         ...
 
     def check_newest(self) -> None:

@@ -46,10 +46,10 @@ class PostgresPlace:
         """The statements that take the tables from a step to the newest."""
         return ddl(self.schema, since)
 
-    def migrate(self) -> None:
-        """Make schema and tables, or make them the newest."""
+    def migrate(self) -> int:
+        """Make schema and tables, or make them the newest; how many steps it took."""
         with self._faults():
-            prepare(self.connection(), self.schema, migrate=True)
+            return prepare(self.connection(), self.schema, migrate=True)
 
     def check_newest(self) -> None:
         """Raise `StorageError` where the tables are not the newest."""

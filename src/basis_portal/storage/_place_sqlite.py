@@ -12,7 +12,7 @@ from ..errors import StorageError
 from ._place import Finding, Table, Verdict
 from ._sql import Row, Values, marks
 from ._sqlite_connection import FAULTS, failed
-from ._sqlite_schema import MIGRATIONS, check_floor, ddl, prepare, version_of
+from ._sqlite_schema import MIGRATIONS, check_floor, check_newest, ddl, prepare, version_of
 
 _TIMEOUT = 30.0
 
@@ -39,15 +39,15 @@ class SQLitePlace:
         """The statements that take the file from a step to the newest."""
         return ddl(since)
 
-    def migrate(self) -> None:
-        """Make the file and its tables, or make them the newest."""
+    def migrate(self) -> int:
+        """Make the file and its tables, or make them the newest; how many steps it took."""
         with self._faults():
-            prepare(self.connection(make=True), self.path)
+            return prepare(self.connection(make=True), self.path)
 
     def check_newest(self) -> None:
         """Raise `StorageError` where the tables are not the newest."""
         with self._faults():
-            prepare(self.connection(), self.path, migrate=False)
+            check_newest(self.connection(), self.path)
 
     # --- rows
 
@@ -140,7 +140,10 @@ class SQLitePlace:
         if self._opened is None:
             check_floor()
             if not make and not os.path.exists(self.path):
-                raise StorageError(f"there is no {self.name}; name another one, or make it")
+                raise StorageError(
+                    f"there is no {self.name}; name another one, or make it by "
+                    "'basis-portal migrate'"
+                )
             self._opened = sqlite3.connect(
                 f"{Path(self.path).as_uri()}?mode={'rwc' if make else 'rw'}",
                 uri=True,

@@ -276,9 +276,33 @@ class Database:
         if session.connection.info.transaction_status != _IN_TRANSACTION:
             raise StorageError(self._undone)
         session.committing = True
-        self._command(session, session.frame.keep)
+        with self._no_warning(session.connection):
+            self._command(session, session.frame.keep)
         session.depth = 0
         return result
+
+    @contextmanager
+    def _no_warning(self, connection: Connection) -> Iterator[None]:
+        """Refuse to acknowledge a commit of which the server says that it may yet be lost.
+
+        It does where it was told to wait no longer for the synchronous standby.
+        """
+        warnings: list[str] = []
+
+        def note(said: psycopg.errors.Diagnostic) -> None:
+            if said.severity_nonlocalized == "WARNING":
+                warnings.append(said.message_primary or "")
+
+        connection.add_notice_handler(note)
+        try:
+            yield
+        finally:
+            connection.remove_notice_handler(note)
+        if warnings:
+            raise StorageError(
+                f"{self._name} was changed, but the server warned of its commit: {warnings[0]!r}; "
+                "a failover may undo the change, so see that the standby follows, and repeat it"
+            )
 
     def _run_part(self, session: Session, work: Callable[[], T], locks: Collection[str]) -> T:
         if session.frame is _STILL:

@@ -16,6 +16,7 @@ from ._postgres_words import check_schema, quoted
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg.rows import TupleRow
 
 _MIGRATIONS_TABLE = """
 CREATE TABLE {schema}.migrations (version integer PRIMARY KEY, name text NOT NULL)
@@ -269,13 +270,13 @@ def ddl(schema: str = "basis_portal", since: int = 0) -> str:
     """
     check_schema(schema)
     check_whole_number("since", since, 0, len(MIGRATIONS))
-    lines = [] if since else [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)};"]
+    lines = [] if since else [f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)};\n"]
     for version in range(since, len(MIGRATIONS)):
         name, _ = MIGRATIONS[version]
-        lines.append(f"\n-- {version + 1}: {name}\nBEGIN;")
-        lines += [f"{statement.strip()};" for statement in step(schema, version)]
-        lines.append("COMMIT;")
-    return "\n".join(lines) + "\n"
+        lines.append(f"\n-- {version + 1}: {name}\nBEGIN;\n")
+        lines += [f"{statement.strip()};\n" for statement in step(schema, version)]
+        lines.append("COMMIT;\n")
+    return "".join(lines)
 
 
 def step(schema: str, version: int) -> list[str]:
@@ -286,13 +287,14 @@ def step(schema: str, version: int) -> list[str]:
     return [*made, f"INSERT INTO {place}.migrations VALUES ({version + 1}, '{name}')"]
 
 
-def prepare(connection: psycopg.Connection[Any], schema: str, *, migrate: bool) -> None:
+def prepare(connection: psycopg.Connection[Any], schema: str, *, migrate: bool) -> int:
     """Make or migrate the tables of a schema, or with ``migrate`` off see that they are newest.
 
-    Raises `StorageError`, and leaves the schema as it is, where it is not ours, was made by a
-    newer version of this library, or would have to be migrated. Errors of the database pass
-    through.
+    Returns how many steps were taken here. Raises `StorageError`, and leaves the schema as it
+    is, where it is not ours, was made by a newer version of this library, or would have to be
+    migrated. Errors of the database pass through.
     """
+    taken = 0
     version = version_of(connection, schema)
     if version < len(MIGRATIONS) and not migrate:
         raise StorageError(
@@ -300,16 +302,27 @@ def prepare(connection: psycopg.Connection[Any], schema: str, *, migrate: bool) 
             "run 'basis-portal migrate', or the statements that ddl() gives"
         )
     while version < len(MIGRATIONS):
-        with connection.transaction():
+        with connection.transaction(), _cursor(connection) as cursor:
             # Any number of processes may start at once: one makes the tables.
-            connection.execute(f"SELECT pg_advisory_xact_lock(hashtext('basis_portal/{schema}'))")
+            cursor.execute(f"SELECT pg_advisory_xact_lock(hashtext('basis_portal/{schema}'))")
             version = version_of(connection, schema)
             if version < len(MIGRATIONS):
                 if not _value(connection, _SCHEMA_EXISTS, schema):
-                    connection.execute(f"CREATE SCHEMA {quoted(schema)}")
-                for statement in step(schema, version):
-                    connection.execute(statement)
+                    cursor.execute(f"CREATE SCHEMA {quoted(schema)}")
+                _take_step(cursor, schema, version)
                 version += 1
+                taken += 1
+    return taken
+
+
+def _take_step(cursor: psycopg.Cursor[TupleRow], schema: str, version: int) -> None:
+    from psycopg.errors import DuplicateTable
+
+    try:
+        for statement in step(schema, version):
+            cursor.execute(statement)
+    except DuplicateTable as error:
+        raise _not_ours(schema, error.diag.message_primary) from error
 
 
 def version_of(connection: psycopg.Connection[Any], schema: str) -> int:
@@ -318,11 +331,8 @@ def version_of(connection: psycopg.Connection[Any], schema: str) -> int:
     columns = _value(connection, _COLUMNS, schema)
     if columns is None:
         return 0
-    if not {"version", "name"}.issubset(columns):
-        raise StorageError(
-            f"schema {schema!r} has a table 'migrations' of another application and was left as "
-            "it is; give the portal a schema of its own"
-        )
+    if not {"version integer", "name text"}.issubset(columns):
+        raise _not_ours(schema, "the table 'migrations' is not the portal's")
     version = int(_value(connection, f"SELECT coalesce(max(version), 0) FROM {table}"))
     if version > len(MIGRATIONS):
         raise StorageError(
@@ -333,20 +343,33 @@ def version_of(connection: psycopg.Connection[Any], schema: str) -> int:
     return version
 
 
+def _not_ours(schema: str, found: str | None) -> StorageError:
+    return StorageError(
+        f"schema {schema!r} has tables of another application ({found}) and was left as it is; "
+        "give the portal a schema of its own"
+    )
+
+
 # Asked of the catalogue's tables: to_regclass() may remember, from before the lock, that there
 # is no such table.
 _SCHEMA_EXISTS = "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = %s)"
 _COLUMNS = """
-    SELECT array_agg(attname::text) FROM pg_attribute
+    SELECT array_agg(attname || ' ' || format_type(atttypid, atttypmod)) FROM pg_attribute
     JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE nspname = %s AND relname = 'migrations' AND attnum > 0 AND NOT attisdropped
 """
 
 
 def _value(connection: psycopg.Connection[Any], sql: str, *values: object) -> Any:
-    from psycopg.rows import tuple_row
-
-    with connection.cursor(row_factory=tuple_row) as cursor:
+    with _cursor(connection) as cursor:
         row = cursor.execute(sql, values).fetchone()
     assert row is not None
     return row[0]
+
+
+def _cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[TupleRow]:
+    """A cursor as we need it, whatever the host has its connections make."""
+    import psycopg
+    from psycopg.rows import tuple_row
+
+    return psycopg.Cursor(connection, row_factory=tuple_row)

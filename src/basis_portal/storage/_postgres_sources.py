@@ -290,6 +290,11 @@ class HostConnection:
             raise StorageError(
                 "the connection was opened before this process was forked; open one in it"
             )
+        if self._connection.pgconn.pipeline_status:
+            raise StorageError(
+                "the connection is in pipeline mode, in which no answer comes before its end; "
+                "use the storage outside Connection.pipeline()"
+            )
         return self._connection
 
     def give(self, connection: Connection) -> None:
@@ -325,6 +330,12 @@ def settle(connection: Connection) -> None:
 
 def check_server(connection: Connection) -> None:
     """Refuse, with `StorageError`, a server that could show or keep the wrong thing."""
+    if connection.info.encoding != "utf-8":
+        spoken = connection.info.parameter_status("client_encoding")
+        raise StorageError(
+            f"the connection has the client_encoding {spoken} and cannot carry every name; open "
+            "it with client_encoding=UTF8"
+        )
     with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
         row = cursor.execute(_SERVER).fetchone()
     assert row is not None

@@ -310,18 +310,27 @@ def step(version: int) -> list[str]:
     ]
 
 
-def prepare(connection: sqlite3.Connection, path: str, *, migrate: bool = True) -> None:
-    """Make or migrate the tables of a file, or with ``migrate`` off see that they are newest.
-
-    Raises `StorageError`, and leaves the file as it is, where it is not ours, was made by a
-    newer version of this library, or would have to be migrated.
-    """
+def check_newest(connection: sqlite3.Connection, path: str) -> None:
+    """Raise `StorageError` where the tables of a file are not ours or not the newest."""
     version = version_of(connection, path)
-    if version < len(MIGRATIONS) and not migrate:
+    if version < len(MIGRATIONS):
         raise StorageError(
             f"the tables in SQLite file {path!r} are at step {version} of {len(MIGRATIONS)}; "
             "run 'basis-portal migrate', or the statements that ddl() gives"
         )
+
+
+def prepare(connection: sqlite3.Connection, path: str, *, migrate: bool = True) -> int:
+    """Make or migrate the tables of a file, or with ``migrate`` off see that they are newest.
+
+    Returns how many steps were taken here. Raises `StorageError`, and leaves the file as it
+    is, where it is not ours, was made by a newer version of this library, or would have to be
+    migrated.
+    """
+    taken = 0
+    version = version_of(connection, path)
+    if not migrate:
+        check_newest(connection, path)
     _use_wal(connection, path)
     while version < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
@@ -331,11 +340,13 @@ def prepare(connection: sqlite3.Connection, path: str, *, migrate: bool = True) 
                 for statement in step(version):
                     connection.execute(statement)
                 version += 1
+                taken += 1
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+    return taken
 
 
 # One statement, since another process may be at the first step meanwhile.
