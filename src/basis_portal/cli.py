@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .configuration import ConfigurationError, is_dsn
-from .errors import PortalError
+from .configuration import is_dsn
+from .errors import InvalidValue, PortalError
 from .operate import add_commands
 
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except (PortalError, OSError) as error:
         print(f"basis-portal: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigurationError) else 1
+        return 2 if isinstance(error, InvalidValue) else 1
     return status
 
 

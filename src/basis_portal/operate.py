@@ -120,12 +120,12 @@ def _days(text: str) -> int:
 
 def _migrate(options: argparse.Namespace) -> int:
     with _configured(options) as place:
-        before = place.version()
         if options.sql:
-            print(place.ddl(before), end="")
+            print(place.ddl(place.version()), end="")
             return 0
-        place.migrate()
+        taken = place.migrate()
         after = place.version()
+    before = after - taken
     steps = place.steps[before:after]
     if options.json:
         _print_json({"storage": place.name, "from": before, "to": after, "steps": steps})
@@ -208,12 +208,29 @@ def _prune(options: argparse.Namespace) -> int:
     now = system_clock()
     before = {name: now - dt.timedelta(days=n) for name, n in days.items() if n is not None}
     with contextlib.closing(_storage(options, config)) as storage:
-        pruned = Portal(storage, **given).privacy.prune(**before, by=options.by)
+        portal = Portal(storage, **given)
+        _check_tenant(options, config)
+        pruned = portal.privacy.prune(**before, by=options.by)
     if options.json:
         _print_json({"audit_entries": pruned.audit_entries, "tokens": pruned.tokens})
     else:
         print(f"Removed {pruned.audit_entries} audit entries and {pruned.tokens} ended tokens.")
     return 0
+
+
+def _check_tenant(options: argparse.Namespace, config: Configuration) -> None:
+    """Raise `StorageError` where the storage has no row of the tenant: it may be misspelt."""
+    from .storage._place import TABLES
+
+    sql = "SELECT 1 FROM {} WHERE tenant = ? LIMIT 1"
+    with _configured(options) as place, place.reading():
+        if not any(
+            list(place.stream(sql.format(table.name), (config.tenant,))) for table in TABLES
+        ):
+            raise StorageError(
+                f"{place.name} has no row of tenant {config.tenant!r}, so nothing was removed; "
+                "see how the application spells it"
+            )
 
 
 # --- what is configured -------------------------------------------------------------------

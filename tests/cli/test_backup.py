@@ -80,6 +80,16 @@ def test_an_existing_file_is_left(run: Callable[..., Any], place: Place, folder:
     assert run("backup", folder / "tuesday.db").status == 0
 
 
+def test_a_folder_that_is_not_there_is_named(
+    run: Callable[..., Any], place: Place, folder: Path
+) -> None:
+    """Where the folder of the new file is missing that is said, by its name alone."""
+    _filled(place)
+    refused = run("backup", folder / "absent" / "monday.db", over=(place,))
+    assert (refused.status, f"there is no folder '{folder}/absent'" in refused.err) == (1, True)
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_a_file_that_comes_meanwhile_is_left(
     run: Callable[..., Any],

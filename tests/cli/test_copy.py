@@ -19,13 +19,20 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.cli.places import LARGEST, TABLES, Place, fill, portal_over, sqlite_place, state_of
+from tests.cli.places import (
+    LARGEST,
+    TABLES,
+    Place,
+    fill,
+    opened,
+    portal_over,
+    sqlite_place,
+    state_of,
+)
 
 from basis_portal import StorageError
 from basis_portal.domain.money import from_units
 from basis_portal.storage import _transfer
-from basis_portal.storage._place_postgres import PostgresPlace
-from basis_portal.storage._place_sqlite import SQLitePlace
 from basis_portal.storage._transfer import transfer
 from basis_portal.testing import FrozenClock
 from basis_portal.testing.builders import a_customer, an_entry, an_invoice
@@ -35,14 +42,9 @@ Run = Callable[..., Any]
 
 def _opened(place: Place) -> Any:
     """The place as the transfer takes it, its tables made."""
-    environment = place.environment
-    if place.kind == "sqlite":
-        opened: Any = SQLitePlace(environment["BASIS_PORTAL_SQLITE"])
-    else:
-        dsn, schema = environment["BASIS_PORTAL_POSTGRES"], environment["BASIS_PORTAL_SCHEMA"]
-        opened = PostgresPlace(dsn, schema)
-    opened.migrate()
-    return opened
+    made = opened(place)
+    made.migrate()
+    return made
 
 
 def _rows(place: Place) -> dict[str, int]:
@@ -165,6 +167,21 @@ def test_a_backup_is_restored_into_postgres(
     assert run("copy", "--from", tmp_path / "monday.db").status == 0
     with closing(schema.make()) as storage:
         assert state_of(storage, texts) == before
+
+
+def test_a_backup_is_read_as_it_is(run: Run, file: Place, schema: Place, tmp_path: Path) -> None:
+    """The file that is copied from is the same afterwards, and nothing is left beside it."""
+    with closing(file.make()) as storage:
+        fill(storage)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    backup = kept / "monday.db"
+    assert run("backup", backup, over=(file,)).status == 0
+    before = backup.read_bytes()
+    backup.chmod(0o400)
+    assert run("copy", "--from", backup, over=(schema,)).status == 0
+    assert backup.read_bytes() == before
+    assert [path.name for path in kept.iterdir()] == ["monday.db"]
 
 
 def test_what_is_missing_is_named(run: Run, file: Place, schema: Place, tmp_path: Path) -> None:

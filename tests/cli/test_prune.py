@@ -58,4 +58,19 @@ def test_key_and_address_are_needed(
     assert "base_url is not configured" in run("prune", "--audit-days", 9).err
     monkeypatch.setenv("BASIS_PORTAL_BASE_URL", BASE_URL)
     refused = run("prune", "--audit-days", 9)
-    assert (refused.status, "SHORT" in refused.err) == (1, False)
+    assert (refused.status, "SHORT" in refused.err) == (2, False)
+
+
+@pytest.mark.usefixtures("configured")
+def test_an_unknown_tenant_is_said(
+    run: Callable[..., Any], place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tenant that has no row may be misspelt, and a name that breaks its rule is wrong usage."""
+    place.make().close()
+    with closing(place.make("acme")) as storage:
+        fill(storage)
+    assert "no row of tenant 'default'" in run("prune", "--audit-days", 9, over=(place,)).err
+    monkeypatch.setenv("BASIS_PORTAL_TENANT", "acme")
+    assert run("prune", "--audit-days", 9).status == 0
+    monkeypatch.setenv("BASIS_PORTAL_TENANT", "acme ")
+    assert run("prune", "--audit-days", 9).status == 2

@@ -40,6 +40,8 @@ def _new_file(path: Path) -> Iterator[Path]:
     """A file of another name in the same folder, which gets its own at the end."""
     if path.exists():
         raise _taken(path)
+    if not path.parent.is_dir():
+        raise StorageError(f"there is no folder {str(path.parent)!r}; make it, or name another one")
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.unfinished")
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:

@@ -108,9 +108,9 @@ def findings(place: Place) -> Iterator[Finding]:
 
     Raises `StorageError` where it cannot be read at all.
     """
-    version, newest = place.version(), len(place.steps)
-    yield _step(version, newest)
     with place.reading():
+        version = place.version()
+        yield _step(version, len(place.steps))
         yield from _as_far_as_readable("integrity", place.health())
         if version:
             yield from _as_far_as_readable("rows", _of_rows(place))
