@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
+from tests.postgres_server import drop_schema, schema_name
 
 from basis_portal import (
     AccessDenied,
@@ -28,6 +29,7 @@ from basis_portal import (
     StorageError,
     StoredSettings,
 )
+from basis_portal.storage import _sql_documents, _sql_ledger, _sql_tokens
 from basis_portal.storage._postgres_schema import MIGRATIONS
 from basis_portal.storage._postgres_words import translator
 from basis_portal.storage.postgres import PostgresStorage, ddl
@@ -808,6 +810,47 @@ def test_ended_tokens_and_current_ones_are_held_by_the_tables(
         )
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        sql
+        for module in (_sql_tokens, _sql_documents, _sql_ledger)
+        for sql in vars(module).values()
+        if isinstance(sql, str) and sql.startswith("SELECT") and "json_each" in sql
+    ],
+)
+def test_few_are_found_among_many_of_which_nothing_is_known(
+    many: PostgresStorage, admin: psycopg.Connection[Any], sql: str
+) -> None:
+    """Without statistics, too, rows are found by their ids: no tenant's rows are gone through."""
+    ours = many._database._translate(sql)
+    ids = '["C-1"]'
+    values: Any = {"ids": ids, "tenant": "default"} if "%(" in ours else [ids] * ours.count("%s")
+    rows = psycopg.ClientCursor(admin).execute(f"EXPLAIN {ours}", values).fetchall()
+    plan = [row[0] for row in rows]
+    conditions = [line for line in plan if "Index Cond" in line]
+    assert conditions
+    assert all("value" in line for line in conditions), plan
+    assert not [line for line in plan if "Seq Scan" in line]
+
+
+@pytest.fixture(scope="module")
+def many(postgres_server: Any, postgres_admin: Any) -> Iterator[PostgresStorage]:
+    """A tenant with thousands of rows, which came since the server last looked."""
+    with closing(PostgresStorage(postgres_server.dsn, schema=schema_name())) as storage:
+        ids = [f"C-{n}" for n in range(2000)]
+        storage.customers.save(*map(a_customer, ids))
+        storage.tokens.add([a_token(token_id(n), customer_id=one) for n, one in enumerate(ids)])
+        storage.documents.save(*(an_invoice(f"I-{n}") for n in range(2000)))
+        storage.ledger.save(*(an_entry(f"I-{n}") for n in range(2000)))
+        storage.ledger.save(*(a_payment(f"P-{n}") for n in range(2000)))
+        storage.ledger.allocate(
+            *(an_allocation(f"A-{n}", debit_id=f"I-{n}", credit_id=f"P-{n}") for n in range(2000))
+        )
+        yield storage
+        drop_schema(postgres_admin, storage._database.schema)
+
+
 def outcomes_of(works: list[Callable[[], Any]]) -> list[Any]:
     """What each returns, or the class of its refusal, all started at once."""
 
@@ -861,7 +904,14 @@ def test_settings_that_are_saved_at_once_are_all_saved(storage: PostgresStorage)
             "FROM json_each(:ids) AS wanted CROSS JOIN notes ON id = value",
             (
                 "FROM json_array_elements_text((%(ids)s)::json) AS wanted (value) "
-                'JOIN "s".notes ON id = value'
+                'CROSS JOIN LATERAL (SELECT * FROM "s".notes WHERE id = value OFFSET 0) AS notes'
+            ),
+        ),
+        (
+            "own CROSS JOIN tokens\n ON id IN (a, b)\n AND c = ? ORDER BY c",
+            (
+                'own CROSS JOIN LATERAL (SELECT * FROM "s".tokens WHERE id IN (a, b)\n AND c = %s '
+                "OFFSET 0) AS tokens ORDER BY c"
             ),
         ),
         (

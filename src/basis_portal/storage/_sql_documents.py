@@ -137,15 +137,15 @@ class SQLDocuments(SQLRepository, StoredDocuments):
 
 
 _DOCUMENT_KEYS = f"{_sql.DOCUMENT}, number_key, reference_key"
-_LISTED = "tenant = ? AND customer_id = ? AND kind = ? AND status = 'issued'"
+_SHOWN = "customer_id = ? AND kind = ? AND status = 'issued'"
 _GET_DOCUMENT = (
     f"SELECT {_sql.DOCUMENT} FROM documents WHERE tenant = ? AND id = ? AND customer_id = ?"
 )
-_PAGE = f"SELECT {_sql.DOCUMENT} FROM documents WHERE {_LISTED}"
+_PAGE = f"SELECT {_sql.DOCUMENT} FROM documents WHERE tenant = ? AND {_SHOWN}"
 # The ids lead: it is by them that few documents are found among many.
 _PAGE_OF_IDS = (
     f"SELECT {prefixed('documents', _sql.DOCUMENT)} FROM json_each(?) AS wanted "
-    f"CROSS JOIN documents ON documents.id = value WHERE {_LISTED}"
+    f"CROSS JOIN documents ON tenant = ? AND documents.id = value WHERE {_SHOWN}"
 )
 _ISSUED_KINDS = (
     "SELECT documents.id, kind FROM json_each(?) AS wanted CROSS JOIN documents "

@@ -303,7 +303,7 @@ _ENTRIES_OF_DOCUMENTS = (
     f"ON tenant = ? AND customer_id = ? AND document_id = value {_IN_ORDER}"
 )
 _OF_IDS = "FROM json_each(?) AS wanted CROSS JOIN entries ON tenant = ? AND entries.id = value"
-_ENTRIES_BY_ID = f"SELECT {_ENTRY} {_OF_IDS} AND customer_id = ? {_IN_ORDER}"
+_ENTRIES_BY_ID = f"SELECT {_ENTRY} {_OF_IDS} WHERE customer_id = ? {_IN_ORDER}"
 _ENTRIES_WITH_LEFT = f"SELECT {_ENTRY}, open_units {_OF_IDS}"
 _ALLOCATED = f"SELECT entries.id, units - open_units {_OF_IDS} WHERE open_units < units"
 _ENTRY_KEYS = f"{_sql.ENTRY}, side, open_units"

@@ -48,8 +48,12 @@ class SQLTokens(SQLRepository, TokenRepository):
 
     @atomic
     def _add(self, customer_ids: str, rows: Sequence[Row]) -> None:
-        self._database.run(_NO_LONGER_LATEST, (self._tenant, customer_ids))
+        self._no_longer_latest(customer_ids)
         self._database.insert("tokens", _ADDED, rows)
+
+    def _no_longer_latest(self, customer_ids: str) -> None:
+        found = self._database.rows(_LATEST_IDS, (customer_ids, self._tenant))
+        self._database.run_many(_NO_LONGER_LATEST, [(self._tenant, row[0]) for row in found])
 
     def get(self, token_id: str) -> PortalToken | None:
         return self._database.one(_sql.to_token, _GET, (self._tenant, wanted(token_id)))
@@ -74,8 +78,8 @@ class SQLTokens(SQLRepository, TokenRepository):
             None if reason is None else check_reason("reason", reason),
         )
         found = self._database.rows(_CURRENT_OF_IDS, (id_list(token_ids), self._tenant))
+        self._database.run_many(_END, [(*change, self._tenant, row[0]) for row in found])
         ids = id_list(row[0] for row in found)
-        self._database.run(_END, (*change, self._tenant, ids))
         return self._database.each(_sql.to_token, _GET_MANY, (ids, self._tenant))
 
     def page(
@@ -141,7 +145,7 @@ class SQLTokens(SQLRepository, TokenRepository):
     @atomic
     def _rename(self, customer_id: str, new_id: str) -> int:
         both = id_list([customer_id, new_id])
-        self._database.run(_NO_LONGER_LATEST, (self._tenant, both))
+        self._no_longer_latest(both)
         renamed = self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
         self._database.run(_FIND_LATEST, {"tenant": self._tenant, "customer": new_id})
         return renamed
@@ -219,18 +223,16 @@ _OF_CUSTOMERS = (
 )
 
 _ADDED = f"tenant, {_sql.TOKEN}, is_latest"
-_NO_LONGER_LATEST = (
-    "UPDATE tokens SET is_latest = 0 WHERE tenant = ? AND is_latest = 1 "
-    "AND customer_id IN (SELECT value FROM json_each(?) AS wanted)"
-)
+_NO_LONGER_LATEST = "UPDATE tokens SET is_latest = 0 WHERE tenant = ? AND id = ?"
 _GET = f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND id = ?"
 _GET_MANY = f"SELECT {_COLUMNS} {_OF_IDS} ORDER BY tokens.id"
-_LATEST = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} WHERE is_latest = 1"
-_CURRENT = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} WHERE ended_at IS NULL"
+_LATEST = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} AND is_latest = 1"
+_LATEST_IDS = f"SELECT tokens.id {_OF_CUSTOMERS} AND is_latest = 1"
+_CURRENT = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} AND ended_at IS NULL"
 _CURRENT_OF_IDS = f"SELECT tokens.id {_OF_IDS} WHERE ended_at IS NULL"
 _END = (
     "UPDATE tokens SET ended_at = ?, ended_by = ?, ended_as = ?, reason = ? "
-    "WHERE tenant = ? AND id IN (SELECT value FROM json_each(?) AS wanted)"
+    "WHERE tenant = ? AND id = ?"
 )
 _SPAN = "tenant = ? AND is_latest = 1 AND key_fingerprint = ? AND "
 _STILL_CURRENT, _HAS_ENDED = f"{_SPAN}ended_as IS NULL", f"{_SPAN}ended_as = ?"
