@@ -106,6 +106,11 @@ def configuration(
     for field in ("schema", "tenant"):
         if is_dsn(found.get(field, "")):
             raise ConfigurationError(f"{field} must be a name, not a DSN", field=field)
+    if not found.get("base_url", "https://").startswith(("https://", "http://")):
+        # Not repeated: it may be a key or a DSN that was meant for another setting.
+        raise ConfigurationError(
+            "base_url must be an address that begins with https:// or http://", field="base_url"
+        )
     return Configuration(source=file, **found)
 
 

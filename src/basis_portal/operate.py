@@ -175,8 +175,6 @@ def _copy(options: argparse.Namespace) -> int:
     config = _read(options)
     file = options.source or config.need("sqlite")
     with _opened(_sqlite(file)) as source, _opened(_postgres(config)) as target:
-        source.check_newest()
-        target.migrate()
         counts = transfer(source, target, options.tenant)
     if options.json:
         _print_json({"source": source.name, "target": target.name, "rows": counts})
@@ -199,6 +197,7 @@ What is next:
 def _prune(options: argparse.Namespace) -> int:
     from .clock import system_clock
     from .portal import Portal
+    from .storage._transfer import check_tenant
 
     days = {"audit_before": options.audit_days, "tokens_before": options.token_days}
     if not any(days.values()):
@@ -209,28 +208,14 @@ def _prune(options: argparse.Namespace) -> int:
     before = {name: now - dt.timedelta(days=n) for name, n in days.items() if n is not None}
     with contextlib.closing(_storage(options, config)) as storage:
         portal = Portal(storage, **given)
-        _check_tenant(options, config)
+        with _configured(options) as place:
+            check_tenant(place, config.tenant)
         pruned = portal.privacy.prune(**before, by=options.by)
     if options.json:
         _print_json({"audit_entries": pruned.audit_entries, "tokens": pruned.tokens})
     else:
         print(f"Removed {pruned.audit_entries} audit entries and {pruned.tokens} ended tokens.")
     return 0
-
-
-def _check_tenant(options: argparse.Namespace, config: Configuration) -> None:
-    """Raise `StorageError` where the storage has no row of the tenant: it may be misspelt."""
-    from .storage._place import TABLES
-
-    sql = "SELECT 1 FROM {} WHERE tenant = ? LIMIT 1"
-    with _configured(options) as place, place.reading():
-        if not any(
-            list(place.stream(sql.format(table.name), (config.tenant,))) for table in TABLES
-        ):
-            raise StorageError(
-                f"{place.name} has no row of tenant {config.tenant!r}, so nothing was removed; "
-                "see how the application spells it"
-            )
 
 
 # --- what is configured -------------------------------------------------------------------

@@ -147,6 +147,14 @@ def test_what_is_missing_is_named(write: Write, field: str) -> None:
     assert configuration(write(WHOLE), {}).need(field)
 
 
+@pytest.mark.parametrize("wrong", [DSN, KEY])
+def test_what_is_no_address_is_not_repeated(wrong: str) -> None:
+    """A key or a DSN that stands where the address belongs is refused and not repeated."""
+    with pytest.raises(ConfigurationError, match="base_url must be an address") as caught:
+        configuration(None, {"BASIS_PORTAL_BASE_URL": wrong})
+    assert wrong not in str(caught.value)
+
+
 def test_neither_keys_nor_dsn_are_shown() -> None:
     """The configuration's own text has neither."""
     shown = repr(Configuration(secret_keys=(KEY,), postgres=DSN, tenant="north"))

@@ -26,6 +26,7 @@ from tests.cli.places import (
     fill,
     opened,
     portal_over,
+    postgres_place,
     sqlite_place,
     state_of,
 )
@@ -151,6 +152,8 @@ def test_an_unknown_tenant_is_said(run: Run, file: Place, schema: Place) -> None
     file.make().close()
     refused = run("copy", "--tenant", "nrth", over=(file, schema))
     assert (refused.status, "no row of tenant 'nrth'" in refused.err) == (1, True)
+    with closing(opened(schema)) as target:
+        assert target.version() == 0
     assert run("copy").status == 0
     assert set(_rows(schema).values()) == {0}
 
@@ -167,6 +170,22 @@ def test_a_backup_is_restored_into_postgres(
     assert run("copy", "--from", tmp_path / "monday.db").status == 0
     with closing(schema.make()) as storage:
         assert state_of(storage, texts) == before
+
+
+def test_a_schema_may_be_named_like_a_column(
+    run: Run, file: Place, schema: Place, postgres_admin: Any
+) -> None:
+    """Words of SQLite that PostgreSQL has others for are left alone in the schema's name."""
+    with closing(file.make()) as storage:
+        texts = fill(storage)
+        before = state_of(storage, texts)
+    named = postgres_place(schema.environment["BASIS_PORTAL_POSTGRES"], "open_units")
+    try:
+        assert run("copy", over=(file, named)).status == 0
+        with closing(named.make()) as storage:
+            assert state_of(storage, texts) == before
+    finally:
+        postgres_admin.execute("DROP SCHEMA IF EXISTS open_units CASCADE")
 
 
 def test_a_backup_is_read_as_it_is(run: Run, file: Place, schema: Place, tmp_path: Path) -> None:

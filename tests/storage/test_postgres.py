@@ -437,10 +437,20 @@ def test_a_connection_lost_at_the_commit_is_not_repeated(
     assert len(runs) == len(storage.audit.page()) == 1
 
 
+@pytest.mark.parametrize("given", ["DSN", "pool"])
 def test_a_commit_that_may_yet_be_lost_is_not_acknowledged(
-    storage: PostgresStorage, admin: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    postgres_schema: Place, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
-    """What the server warns of at the commit is said, as of a standby no longer waited for."""
+    """What the server warns of at the commit is said, also where warnings were switched off."""
+    dsn, schema = postgres_schema
+    quiet = f"{dsn}?options=-cclient_min_messages%3Derror"
+    with ConnectionPool(quiet, min_size=1, max_size=1, open=True) as pool:
+        storage = PostgresStorage(pool if given == "pool" else quiet, schema=schema)
+        _commit_with_a_warning(storage, monkeypatch)
+        storage.close()
+
+
+def _commit_with_a_warning(storage: PostgresStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     execute = psycopg.Cursor.execute
 
     def warn(self: Any, query: Any, *args: Any, **named: Any) -> Any:
@@ -502,6 +512,11 @@ def test_acknowledged_means_durable(postgres_schema: Place, admin: psycopg.Conne
             plain = dsn.replace("postgres@", f"{user}@")
             with closing(PostgresStorage(plain, schema=schema)) as storage:
                 assert storage._database.rows("SHOW synchronous_commit") == [(ours,)]
+                # Of the session: a server that reloads its configuration does not change it.
+                sources = (
+                    "SELECT DISTINCT source FROM pg_settings WHERE name = 'synchronous_commit'"
+                )
+                assert storage._database.rows(sources) == [("session",)]
     finally:
         admin.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
 

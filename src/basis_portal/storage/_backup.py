@@ -30,7 +30,6 @@ def back_up(source: Place, path: str | os.PathLike[str]) -> None:
         if isinstance(source, SQLitePlace):
             source.copy_to(copy)
         else:
-            copy.migrate()
             transfer(source, copy)
         copy.finish()
 

@@ -87,7 +87,8 @@ class PostgresPlace:
     def insert(self, table: Table, rows: Iterable[Row]) -> None:
         """Add rows by COPY, in their order."""
         makers = [_maker(column) for column in table.columns.split(", ")]
-        sql = self._translate(f"COPY {quoted(self.schema)}.{table.name} ({table.columns})")
+        columns = self._translate(table.columns)
+        sql = f"COPY {quoted(self.schema)}.{table.name} ({columns})"
         with (
             self._faults(),
             self.connection().cursor() as cursor,
@@ -111,8 +112,8 @@ class PostgresPlace:
         )
         if setting in ("off", "local"):
             text = (
-                f"synchronous_commit is {setting}; the portal's own connections set it to on, but "
-                "a host's pool keeps it, and what it commits may be lost in a crash"
+                f"synchronous_commit is {setting}; what the portal commits itself has it on, but "
+                "what a host commits on a connection of its own may be lost in a crash"
             )
             yield Finding("durability", Verdict.WARNING, text)
         else:

@@ -71,7 +71,7 @@ _WRITING = Frame("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "COMMIT", ["
 # What the first read sees is what all others will see.
 _STILL = Frame("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1", "COMMIT", ["ROLLBACK"])
 _ISOLATION = "SHOW transaction_isolation"
-_DURABLE = """; SET LOCAL lock_timeout = '{}ms';
+_DURABLE = """; SET LOCAL lock_timeout = '{}ms'; SET LOCAL client_min_messages = warning;
     SELECT set_config('synchronous_commit', 'on', true)
     WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
@@ -301,7 +301,8 @@ class Database:
         if warnings:
             raise StorageError(
                 f"{self._name} was changed, but the server warned of its commit: {warnings[0]!r}; "
-                "a failover may undo the change, so see that the standby follows, and repeat it"
+                "a failover would undo the change until a standby has it, so see in "
+                "pg_stat_replication that one follows again"
             )
 
     def _run_part(self, session: Session, work: Callable[[], T], locks: Collection[str]) -> T:
@@ -440,9 +441,10 @@ class Database:
 
     def _advice(self, error: Exception, code: str) -> str:
         if isinstance(error, PoolTimeout):
+            waited = "in time" if self._source.is_hosts else f"for {self._timeout:g} seconds"
             return (
-                f"had no free connection for {self._timeout:g} seconds; make the pool larger, and "
-                "look for a program that leaves a transaction open"
+                f"had no free connection {waited}; make the pool larger, and look for a program "
+                "that leaves a transaction open"
             )
         if code == "55P03":
             return (

@@ -211,12 +211,16 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows does not fork)
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-# What was acknowledged is durable, also where the server's own setting would not have it so.
+# What was acknowledged is durable, also where the server's own setting would not have it so, or
+# comes not to have it so: what is set here a reload does not change.
 _SET_UP = """
     SELECT set_config('lock_timeout', %(timeout)s, false),
            set_config('client_encoding', 'UTF8', false),
-           CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
-                THEN set_config('synchronous_commit', 'on', false) END
+           set_config('client_min_messages', 'warning', false),
+           set_config('synchronous_commit', CASE
+               WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
+               ELSE current_setting('synchronous_commit')
+           END, false)
 """
 
 

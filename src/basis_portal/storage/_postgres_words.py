@@ -35,6 +35,7 @@ _WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
         r"CROSS JOIN LATERAL (SELECT * FROM \1 WHERE \2 OFFSET 0) AS \1",
     ),
     (r" INDEXED BY \w+", ""),
+    (r"/\* (FOR UPDATE OF \w+) \*/", r"\1"),
     (r"\binstr\(", "strpos("),
     (r"\bis_latest = 1\b", "is_latest"),
     (r"\bAND is_latest = 0\b", "AND NOT is_latest"),

@@ -229,7 +229,8 @@ _GET_MANY = f"SELECT {_COLUMNS} {_OF_IDS} ORDER BY tokens.id"
 _LATEST = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} AND is_latest = 1"
 _LATEST_IDS = f"SELECT tokens.id {_OF_CUSTOMERS} AND is_latest = 1"
 _CURRENT = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} AND ended_at IS NULL"
-_CURRENT_OF_IDS = f"SELECT tokens.id {_OF_IDS} WHERE ended_at IS NULL"
+# SQLite has one writer at a time; elsewhere whoever ends a token first is the one who did.
+_CURRENT_OF_IDS = f"SELECT tokens.id {_OF_IDS} WHERE ended_at IS NULL /* FOR UPDATE OF tokens */"
 _END = (
     "UPDATE tokens SET ended_at = ?, ended_by = ?, ended_as = ?, reason = ? "
     "WHERE tenant = ? AND id = ?"

@@ -19,15 +19,17 @@ def transfer(source: Place, target: Place, tenant: str | None = None) -> dict[st
     takes all in one transaction, and at its end has the same number of rows of each table and
     tenant. A link goes on working under the same keys.
 
+    The tables of the target are made, or made the newest, before.
+
     Raises:
-        StorageError: the tables of one are not the newest, the source has no row of the tenant,
+        StorageError: the tables of the source are not the newest, it has no row of the tenant,
             the target has some already, or the numbers differ. Nothing was copied then.
     """
     source.check_newest()
-    target.check_newest()
+    check_tenant(source, tenant)
+    target.migrate()
     with source.reading(alone=True), target.writing():
         there = _census(source, tenant)
-        _check_tenant(source, tenant, there)
         _check_free(target, there)
         for table in TABLES:
             target.insert(table, source.stream(*_select(table, tenant)))
@@ -60,12 +62,17 @@ def _tenants(census: Census) -> set[str]:
     return {tenant for of_tenants in census.values() for tenant in of_tenants}
 
 
-def _check_tenant(source: Place, tenant: str | None, there: Census) -> None:
-    if tenant is not None and not _tenants(there):
-        raise StorageError(
-            f"{source.name} has no row of tenant {tenant!r}, so nothing was copied; name one of "
-            "its tenants, or none for all"
-        )
+def check_tenant(place: Place, tenant: str | None) -> None:
+    """Raise `StorageError` where there is no row of a tenant, whose name may be misspelt."""
+    if tenant is None:
+        return
+    sql = "SELECT 1 FROM {} WHERE tenant = ? LIMIT 1"
+    with place.reading():
+        if not any(list(place.stream(sql.format(table.name), (tenant,))) for table in TABLES):
+            raise StorageError(
+                f"{place.name} has no row of tenant {tenant!r}, so nothing was done; see how the "
+                "application spells it"
+            )
 
 
 def _check_free(target: Place, there: Census) -> None:

@@ -222,6 +222,24 @@ class TokensConformance(Kit):
         assert before is not None
         assert before.reason == "first"
 
+    def test_of_those_who_end_a_token_at_once_one_did(self, storage: Storage) -> None:
+        """Only one is told that it ended the token, and what it said is what stands."""
+
+        def end(one: str, by: str, how: EndedAs) -> PortalToken | None:
+            ended = storage.tokens.end([one], at=NOW, by=by, how=how)
+            return ended[0] if ended else None
+
+        with hurried_threads():
+            for number in range(_ROUNDS):
+                one = token_id(number)
+                storage.tokens.add([a_token(one, customer_id=f"C-{number}")])
+                works = [
+                    partial(end, one, f"staff {n}", how)
+                    for n, how in enumerate([EndedAs.REVOKED, EndedAs.REPLACED] * 2)
+                ]
+                ended = [token for token in in_threads(works) if token is not None]
+                assert ended == [storage.tokens.get(one)]
+
     def test_ended_tokens_come_by_id(self, storage: Storage) -> None:
         """Of many ids, repeated, unknown and ended ones among them, those ended come by id."""
         ids = [token_id(n) for n in (7, 3, 12, 5)]
