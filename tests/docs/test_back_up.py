@@ -1,0 +1,115 @@
+"""The page on backups: what an old backup revives is ended, whatever became of it since."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.docs.test_blocks import ROOT, blocks_of
+
+from basis_portal import AccessDenied, Portal, PortalConfig, Skipped
+from basis_portal.storage.sqlite import SQLiteStorage
+from basis_portal.testing import FrozenClock
+from basis_portal.testing.builders import a_customer
+
+IDS = ["good", "revoked", "pruned", "erased", "replaced", "late", "late and good"]
+CLOCK = FrozenClock()
+
+
+def portal_over(storage: Any) -> Portal:
+    """A portal whose time is ours."""
+    given = {"secret_keys": ["a secret for tests alone, at least 32 bytes"], "clock": CLOCK}
+    return Portal(storage, base_url="https://erp.example.com/portal", **given)
+
+
+@pytest.fixture
+def end_revived() -> Callable[..., Any]:
+    """The function of the page, over portals of ours."""
+    page = (ROOT / "docs/how-to/back-up.md").read_text()
+    text = next(block.text for block in blocks_of(page) if "def end_revived" in block.text)
+    namespace: dict[str, Any] = {"portal_over": portal_over}
+    exec(text.partition("\nlost = ")[0], namespace)
+    found: Callable[..., Any] = namespace["end_revived"]
+    return found
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Iterator[tuple[SQLiteStorage, SQLiteStorage, dict[str, str]]]:
+    """The restored storage, the lost one with all that happened since, and the links."""
+    with (
+        closing(SQLiteStorage(tmp_path / "restored.db")) as restored,
+        closing(SQLiteStorage(tmp_path / "lost.db")) as lost,
+    ):
+        restored.customers.save(*map(a_customer, IDS))
+        portal_over(restored).settings.save(PortalConfig(enabled=True), by="ana")
+        links = {}
+        for one in IDS[:5]:
+            portal_over(restored).tokens.generate(one, by="ana")
+            links[one] = portal_over(restored).tokens.link(one).rsplit("/", 1)[1]
+        _copy(restored, lost)
+        _since(lost)
+        yield restored, lost, links
+
+
+def _copy(source: SQLiteStorage, target: SQLiteStorage) -> None:
+    import sqlite3
+
+    with (
+        closing(sqlite3.connect(source._database.path)) as there,
+        closing(sqlite3.connect(target._database.path)) as here,
+    ):
+        there.backup(here)
+
+
+def _since(lost: SQLiteStorage) -> None:
+    """What happens after the backup."""
+    portal = portal_over(lost)
+    portal.tokens.revoke("revoked", by="ben", reason="fraud")
+    portal.tokens.regenerate("pruned", by="ben")
+    for one in ("late", "late and good"):
+        portal.tokens.generate(one, by="ben")
+    portal.tokens.revoke("late", by="ben", reason="fraud")
+    portal.privacy.erase("erased", by="ben")
+    day_ago = CLOCK.advance(days=2) - dt.timedelta(days=1)
+    assert portal.privacy.prune(tokens_before=day_ago, by="ben").tokens == 1
+    portal.tokens.regenerate("replaced", by="ben")
+    assert [len(lost.tokens.history(one)) for one in ("pruned", "erased", "replaced")] == [1, 0, 2]
+
+
+def opens(storage: Any, text: str) -> bool:
+    """Whether a link opens."""
+    try:
+        portal_over(storage).open(text)
+    except AccessDenied:
+        return False
+    return True
+
+
+def test_without_it_dead_links_open(both: Any) -> None:
+    """The control: what was revoked, pruned or erased opens again over the restored storage."""
+    restored, lost, links = both
+    assert [one for one in IDS[:5] if opens(restored, links[one])] == IDS[:5]
+    assert [one for one in IDS[:5] if opens(lost, links[one])] == ["good"]
+
+
+def test_nothing_that_was_dead_opens(both: Any, end_revived: Callable[..., Any]) -> None:
+    """Afterwards only what was good opens, and it is said who needs a link and who is to erase."""
+    restored, lost, links = both
+    renew, erase = end_revived(restored, lost, by="ana")
+    assert [one for one in IDS[:5] if opens(restored, links[one])] == ["good"]
+    assert (sorted(renew), erase) == (["pruned", "replaced"], ["erased"])
+
+
+def test_whose_access_was_revoked_is_not_given_it_again(
+    both: Any, end_revived: Callable[..., Any]
+) -> None:
+    """A customer whose first token came and was revoked since the backup is left out."""
+    restored, lost, _ = both
+    end_revived(restored, lost, by="ana")
+    results = list(portal_over(restored).tokens.ensure_many(["late", "late and good"]))
+    assert [one.why for one in results] == [Skipped.REVOKED, None]
+    assert portal_over(restored).tokens.get("late") == portal_over(lost).tokens.get("late")
