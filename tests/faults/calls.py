@@ -17,7 +17,13 @@ from unittest.mock import patch
 
 import attrs
 
-from basis_portal import Portal, PortalConfig, StorageError
+from basis_portal import (
+    DocumentKind,
+    Portal,
+    PortalConfig,
+    StorageError,
+    TokenStatus,
+)
 from basis_portal.links import LinkSigner
 from basis_portal.testing.builders import (
     CUSTOMER_ID,
@@ -53,11 +59,13 @@ class UseCase:
         name: what it is called.
         run: does it, with a portal and its storage.
         owed: how many calls may fail it; what comes after is not the caller's trouble.
+        reads: it only reads. What fails after that, as the end of a snapshot, is nobody's trouble.
     """
 
     name: str
     run: Callable[[Portal, Any], object]
     owed: int = 10**6
+    reads: bool = False
 
 
 LINK = LinkSigner([KEY], "default").sign(f"{0:022}")
@@ -74,7 +82,41 @@ def _reopened(portal: Portal, storage: Any) -> object:
     return portal.tokens.regenerate(CUSTOMER_ID, by="ana")
 
 
+def _visited(portal: Portal, _: Any) -> object:
+    access = portal.open(LINK, record=False)
+    return [
+        access.documents(DocumentKind.SALES_INVOICE, open_only=True),
+        access.documents(DocumentKind.SALES_INVOICE, search="INV"),
+        access.document_years(DocumentKind.SALES_INVOICE),
+        access.document("INV-1"),
+        access.statement(),
+        access.statement(view="open_items"),
+        list(access.statement_lines("EUR")),
+        access.statement_page("EUR", limit=1),
+        access.summary(),
+        access.messages(),
+    ]
+
+
+def _looked(portal: Portal, storage: Any) -> object:
+    return [
+        portal.settings.get(),
+        portal.tokens.list(),
+        [portal.tokens.count(status) for status in TokenStatus],
+        portal.tokens.history(CUSTOMER_ID),
+        portal.tokens.last_opened([f"{0:022}"]),
+        portal.tokens.check(LINK),
+        portal.messages.list(),
+        portal.messages.unread_count(),
+        portal.messages.thread(CUSTOMER_ID),
+        portal.messages.notes(CUSTOMER_ID),
+        storage.customers.search("kopi", limit=9),
+    ]
+
+
 USE_CASES = (
+    UseCase("what a customer looks at", _visited, reads=True),
+    UseCase("what staff look at", _looked, reads=True),
     UseCase("generate", lambda p, _: p.tokens.generate(OTHER, by="ana")),
     UseCase("regenerate", lambda p, _: p.tokens.regenerate(CUSTOMER_ID, by="ana")),
     UseCase("regenerate, on a new connection", _reopened),
@@ -183,6 +225,7 @@ class Expected:
     once: Dump
     twice: Dump
     second: type[Exception] | None
+    answer: object
 
 
 def fail_each(subject: Subject, case: UseCase, step: int = 1) -> tuple[int, list[str]]:
@@ -201,21 +244,20 @@ def _without_fault(subject: Subject, case: UseCase) -> Expected:
     storage = subject.make()
     old = _dump(subject)
     with subject.injecting(0, Mode.BEFORE) as fuse:
-        error = _attempt(case, storage, 1000)
+        answer, error = _attempt(case, storage, 1000)
     assert error is None, f"{case.name} must work: {error!r}"
     once, calls = _dump(subject), fuse.calls
-    second = _attempt(case, storage, 2000)
-    return Expected(calls, old, once, _dump(subject), _type_of(second))
+    _, second = _attempt(case, storage, 2000)
+    return Expected(calls, old, once, _dump(subject), _type_of(second), answer)
 
 
-def _attempt(case: UseCase, storage: Any, first_id: int) -> Exception | None:
+def _attempt(case: UseCase, storage: Any, first_id: int) -> tuple[object, Exception | None]:
     # A trail that cannot be written is logged, with all that led to it.
     with known_ids(first_id), _quiet("basis_portal"), _quiet("psycopg.pool"):
         try:
-            case.run(portal_over(storage, lambda: LATER), storage)
+            return case.run(portal_over(storage, lambda: LATER), storage), None
         except Exception as error:
-            return error
-    return None
+            return None, error
 
 
 def _quiet(logger: str) -> AbstractContextManager[object]:
@@ -246,10 +288,13 @@ def _fail_one(
 ) -> Sequence[str]:
     storage = subject.make()
     with subject.injecting(n, mode) as fuse:
-        error = _attempt(case, storage, 1000)
+        answer, error = _attempt(case, storage, 1000)
     found = _dump(subject)
     problems = [] if fuse.is_burnt else ["was not met"]
-    if not _is_owed(error, n > case.owed, subject.runs_again and mode is Mode.AFTER):
+    may_answer = case.reads or (subject.runs_again and mode is Mode.AFTER)
+    if case.reads and error is None and answer != expected.answer:
+        problems.append("answered something else")
+    if not _is_owed(error, n > case.owed, may_answer):
         problems.append(f"raised {error!r}")
     if error is None and found != expected.once and n <= case.owed:
         problems.append("answered without having done it")
@@ -269,7 +314,7 @@ def _again(
     subject: Subject, case: UseCase, storage: Any, is_old: bool, expected: Expected
 ) -> list[str]:
     """What is wrong when it is run again, as the first time or as a second one."""
-    error = _attempt(case, storage, 1000 if is_old else 2000)
+    _, error = _attempt(case, storage, 1000 if is_old else 2000)
     wanted = None if is_old else expected.second
     if _type_of(error) is not wanted:
         return [f"again it raised {error!r}"]
