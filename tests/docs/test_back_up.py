@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from tests.docs.test_blocks import ROOT, blocks_of
 
-from basis_portal import AccessDenied, Portal, PortalConfig, Skipped
+from basis_portal import AccessDenied, Portal, PortalConfig, PortalNotAvailable, Skipped
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.testing.builders import a_customer
 
-IDS = ["good", "revoked", "pruned", "erased", "replaced", "late", "late and good"]
+FIRST = ["good", "revoked", "pruned", "erased", "replaced", "blocked", "deleted", "given back"]
+"""Who has a token in the backup; the last one's is revoked."""
+IDS = [*FIRST, "late", "late and good"]
 CLOCK = FrozenClock()
 
 
@@ -32,7 +34,7 @@ def end_revived() -> Callable[..., Any]:
     page = (ROOT / "docs/how-to/back-up.md").read_text()
     text = next(block.text for block in blocks_of(page) if "def end_revived" in block.text)
     namespace: dict[str, Any] = {"portal_over": portal_over}
-    exec(text.partition("\nlost = ")[0], namespace)
+    exec(text.partition("\nrestored = ")[0], namespace)
     found: Callable[..., Any] = namespace["end_revived"]
     return found
 
@@ -47,9 +49,10 @@ def both(tmp_path: Path) -> Iterator[tuple[SQLiteStorage, SQLiteStorage, dict[st
         restored.customers.save(*map(a_customer, IDS))
         portal_over(restored).settings.save(PortalConfig(enabled=True), by="ana")
         links = {}
-        for one in IDS[:5]:
+        for one in FIRST:
             portal_over(restored).tokens.generate(one, by="ana")
             links[one] = portal_over(restored).tokens.link(one).rsplit("/", 1)[1]
+        portal_over(restored).tokens.revoke("given back", by="ana")
         _copy(restored, lost)
         _since(lost)
         yield restored, lost, links
@@ -76,7 +79,10 @@ def _since(lost: SQLiteStorage) -> None:
     portal.privacy.erase("erased", by="ben")
     day_ago = CLOCK.advance(days=2) - dt.timedelta(days=1)
     assert portal.privacy.prune(tokens_before=day_ago, by="ben").tokens == 1
-    portal.tokens.regenerate("replaced", by="ben")
+    for one in ("replaced", "given back"):
+        portal.tokens.regenerate(one, by="ben")
+    lost.customers.save(a_customer("blocked", blocked=True))
+    lost.customers.delete("deleted")
     assert [len(lost.tokens.history(one)) for one in ("pruned", "erased", "replaced")] == [1, 0, 2]
 
 
@@ -92,16 +98,42 @@ def opens(storage: Any, text: str) -> bool:
 def test_without_it_dead_links_open(both: Any) -> None:
     """The control: what was revoked, pruned or erased opens again over the restored storage."""
     restored, lost, links = both
-    assert [one for one in IDS[:5] if opens(restored, links[one])] == IDS[:5]
-    assert [one for one in IDS[:5] if opens(lost, links[one])] == ["good"]
+    assert [one for one in FIRST if opens(restored, links[one])] == FIRST[:-1]
+    assert [one for one in FIRST if opens(lost, links[one])] == ["good"]
 
 
 def test_nothing_that_was_dead_opens(both: Any, end_revived: Callable[..., Any]) -> None:
-    """Afterwards only what was good opens, and it is said who needs a link and who is to erase."""
+    """Afterwards only what was good opens, and it is said who needs a link; also when run again."""
     restored, lost, links = both
-    renew, erase = end_revived(restored, lost, by="ana")
-    assert [one for one in IDS[:5] if opens(restored, links[one])] == ["good"]
-    assert (sorted(renew), erase) == (["pruned", "replaced"], ["erased"])
+    renewed = ["given back", "late and good", "pruned", "replaced"]
+    for expected in (["erased", "pruned", "replaced", "revoked"], []):
+        ended, renew = end_revived(restored, lost, by="ana")
+        assert (sorted(ended), sorted(renew)) == (expected, renewed)
+        assert [one for one in FIRST if opens(restored, links[one])] == ["good"]
+
+
+def test_a_portal_that_was_switched_off_stays_off(
+    both: Any, end_revived: Callable[..., Any]
+) -> None:
+    """The settings are those of the lost storage."""
+    restored, lost, links = both
+    portal_over(lost).settings.save(PortalConfig(enabled=False), by="ben")
+    end_revived(restored, lost, by="ana")
+    with pytest.raises(PortalNotAvailable):
+        opens(restored, links["good"])
+
+
+def test_confused_files_are_seen(
+    both: Any, end_revived: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The two in the wrong order, or an empty one, are refused, and nothing is changed."""
+    restored, lost, links = both
+    with closing(SQLiteStorage(tmp_path / "empty.db")) as empty:
+        for wrong in ((lost, restored), (restored, empty), (empty, lost)):
+            with pytest.raises(SystemExit, match="not a backup and what came after it"):
+                end_revived(*wrong, by="ana")
+    assert opens(lost, links["good"])
+    assert opens(restored, links["revoked"])
 
 
 def test_whose_access_was_revoked_is_not_given_it_again(
