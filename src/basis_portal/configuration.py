@@ -23,6 +23,7 @@ _FILE = {
     "postgres": ("dsn", "schema"),
 }
 _TABLES = tuple(table for table in _FILE if table)
+_ADDRESS = re.compile(r"https?://[^@]*$")
 _DSN = re.compile(r"\w+://|\b(?:host|hostaddr|dbname|user|password|service)\s*=")
 
 HELP = """\
@@ -106,10 +107,12 @@ def configuration(
     for field in ("schema", "tenant"):
         if is_dsn(found.get(field, "")):
             raise ConfigurationError(f"{field} must be a name, not a DSN", field=field)
-    if not found.get("base_url", "https://").startswith(("https://", "http://")):
+    if not _ADDRESS.match(found.get("base_url", "https://")):
         # Not repeated: it may be a key or a DSN that was meant for another setting.
         raise ConfigurationError(
-            "base_url must be an address that begins with https:// or http://", field="base_url"
+            "base_url must be an address that begins with https:// or http://, without user and "
+            "password",
+            field="base_url",
         )
     return Configuration(source=file, **found)
 

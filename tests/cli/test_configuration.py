@@ -147,7 +147,7 @@ def test_what_is_missing_is_named(write: Write, field: str) -> None:
     assert configuration(write(WHOLE), {}).need(field)
 
 
-@pytest.mark.parametrize("wrong", [DSN, KEY])
+@pytest.mark.parametrize("wrong", [DSN, KEY, "https://ana:VERYSECRET@erp.example.com/portal"])
 def test_what_is_no_address_is_not_repeated(wrong: str) -> None:
     """A key or a DSN that stands where the address belongs is refused and not repeated."""
     with pytest.raises(ConfigurationError, match="base_url must be an address") as caught:

@@ -166,7 +166,18 @@ def _swallowing(_: Portal, storage: Any) -> None:
         raise KeyError("X-1") from None
 
 
-CONTROLS = (UseCase("two transactions", _two_halves), UseCase("another error", _swallowing))
+def _empty_instead(portal: Portal, _: Any) -> object:
+    try:
+        return portal.open(LINK, record=False).summary()
+    except StorageError:
+        return None
+
+
+CONTROLS = (
+    UseCase("an empty answer", _empty_instead, reads=True),
+    UseCase("two transactions", _two_halves),
+    UseCase("another error", _swallowing),
+)
 
 
 # --- the run ------------------------------------------------------------------------------

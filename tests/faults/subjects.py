@@ -43,7 +43,8 @@ OTHER = "C-2001"
 """A customer without a token."""
 MANY = [f"C-3{number:03}" for number in range(30)]
 """More than the few rows that are written one by one."""
-LATER = NOW + dt.timedelta(hours=3)
+LATER = NOW + dt.timedelta(days=20)
+"""When all that `seed` makes has happened."""
 
 
 class Mode(StrEnum):
@@ -349,6 +350,7 @@ def seed(storage: Any) -> None:
         portal.tokens.regenerate(MANY[0], by="ana")
         storage.messages.add(a_message())
         portal.messages.note(CUSTOMER_ID, "Pays late, but pays.", by="ana")
+    storage.tokens.mark_opened(f"{0:022}", NOW, unless_within=dt.timedelta(hours=1))
 
 
 @contextmanager

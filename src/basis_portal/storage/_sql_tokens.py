@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
+from operator import attrgetter
 
 from ..domain.checks import check_id, check_member
 from ..domain.portal_token import (
@@ -35,9 +36,10 @@ class SQLTokens(SQLRepository, TokenRepository):
 
     def add(self, tokens: Sequence[PortalToken]) -> None:
         last = {check_member("token", one, PortalToken).customer_id: one.id for one in tokens}
+        # In the order in which others wait for the same customers, or they would wait in a circle.
         rows = [
             (self._tenant, *_sql.token_row(token), last[token.customer_id] == token.id)
-            for token in tokens
+            for token in sorted(tokens, key=attrgetter("customer_id"))
         ]
         try:
             self._add(id_list(last), rows)
@@ -227,7 +229,7 @@ _NO_LONGER_LATEST = "UPDATE tokens SET is_latest = 0 WHERE tenant = ? AND id = ?
 _GET = f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND id = ?"
 _GET_MANY = f"SELECT {_COLUMNS} {_OF_IDS} ORDER BY tokens.id"
 _LATEST = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} AND is_latest = 1"
-_LATEST_IDS = f"SELECT tokens.id {_OF_CUSTOMERS} AND is_latest = 1"
+_LATEST_IDS = f"SELECT tokens.id {_OF_CUSTOMERS} AND is_latest = 1 /* FOR UPDATE OF tokens */"
 _CURRENT = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} AND ended_at IS NULL"
 # SQLite has one writer at a time; elsewhere whoever ends a token first is the one who did.
 _CURRENT_OF_IDS = f"SELECT tokens.id {_OF_IDS} WHERE ended_at IS NULL /* FOR UPDATE OF tokens */"
