@@ -251,7 +251,8 @@ class TokenRepository(Protocol):
         """Add new tokens, all or none.
 
         Raises `ActiveTokenExists` where a current one is added and the customer has a
-        current token already; `StorageError` where an id is taken.
+        current token already; `StorageError` where an id is taken, or others add for the same
+        customers at once, whom `Storage.transact` would have kept apart.
         """
         ...
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import product
 from operator import attrgetter
+from typing import NoReturn
 
 from ..domain.checks import check_id, check_member
 from ..domain.portal_token import (
@@ -44,9 +45,9 @@ class SQLTokens(SQLRepository, TokenRepository):
         try:
             self._add(id_list(last), rows)
         except StorageError as error:
-            if self._database.is_taken(error):
-                self._refuse(tokens, error)
-            raise
+            if not self._database.is_taken(error):
+                raise
+            self._refuse(tokens, error)
 
     @atomic
     def _add(self, customer_ids: str, rows: Sequence[Row]) -> None:
@@ -166,7 +167,7 @@ class SQLTokens(SQLRepository, TokenRepository):
         values = (id_list(customer_ids), self._tenant)
         return {one.customer_id: one for one in self._database.each(_sql.to_token, sql, values)}
 
-    def _refuse(self, tokens: Sequence[PortalToken], error: StorageError) -> None:
+    def _refuse(self, tokens: Sequence[PortalToken], error: StorageError) -> NoReturn:
         """Say which of ``tokens`` a unique index refused, as going through them one by one."""
         cause = error.__cause__
         values = (id_list(token.id for token in tokens), self._tenant)
@@ -180,6 +181,9 @@ class SQLTokens(SQLRepository, TokenRepository):
                 if token.customer_id in current:
                     raise _taken(token.customer_id, current[token.customer_id]) from cause
                 current[token.customer_id] = token
+        raise StorageError(
+            "others added tokens for the same customers meanwhile, so none was added; try again"
+        ) from cause
 
 
 def _taken(customer_id: str, token: PortalToken | None) -> ActiveTokenExists:
