@@ -11,7 +11,7 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .configuration import HELP, Configuration, ConfigurationError, configuration, is_dsn
@@ -174,7 +174,10 @@ def _copy(options: argparse.Namespace) -> int:
 
     config = _read(options)
     file = options.source or config.need("sqlite")
-    with _opened(_sqlite(file)) as source, _opened(_postgres(config)) as target:
+    with (
+        contextlib.closing(_sqlite(file)) as source,
+        contextlib.closing(_postgres(config)) as target,
+    ):
         counts = transfer(source, target, options.tenant)
     if options.json:
         _print_json({"source": source.name, "target": target.name, "rows": counts})
@@ -197,7 +200,7 @@ What is next:
 def _prune(options: argparse.Namespace) -> int:
     from .clock import system_clock
     from .portal import Portal
-    from .storage._transfer import check_tenant
+    from .storage._transfer import require_tenant
 
     days = {"audit_before": options.audit_days, "tokens_before": options.token_days}
     if not any(days.values()):
@@ -208,8 +211,8 @@ def _prune(options: argparse.Namespace) -> int:
     before = {name: now - dt.timedelta(days=n) for name, n in days.items() if n is not None}
     with contextlib.closing(_storage(options, config)) as storage:
         portal = Portal(storage, **given)
-        with _configured(options) as place:
-            check_tenant(place, config.tenant)
+        with contextlib.closing(_place(options, config)) as place:
+            require_tenant(place, config.tenant)
         pruned = portal.privacy.prune(**before, by=options.by)
     if options.json:
         _print_json({"audit_entries": pruned.audit_entries, "tokens": pruned.tokens})
@@ -245,18 +248,14 @@ def _kind(options: argparse.Namespace, config: Configuration) -> str:
     )
 
 
-@contextlib.contextmanager
-def _configured(options: argparse.Namespace) -> Iterator[Place]:
-    config = _read(options)
-    is_sqlite = _kind(options, config) == "sqlite"
-    with _opened(_sqlite(config.need("sqlite")) if is_sqlite else _postgres(config)) as place:
-        yield place
+def _configured(options: argparse.Namespace) -> contextlib.closing[Place]:
+    return contextlib.closing(_place(options, _read(options)))
 
 
-@contextlib.contextmanager
-def _opened(place: Place) -> Iterator[Place]:
-    with contextlib.closing(place):
-        yield place
+def _place(options: argparse.Namespace, config: Configuration) -> Place:
+    if _kind(options, config) == "sqlite":
+        return _sqlite(config.need("sqlite"))
+    return _postgres(config)
 
 
 def _sqlite(path: str) -> Place:

@@ -171,6 +171,13 @@ def _documents(storage: Any) -> None:
 _id = attrgetter("id")
 
 
+def filled(place: Place) -> tuple[list[str], dict[str, Any]]:
+    """Fill a place; the texts of all links ever issued, and all that it holds."""
+    with closing(place.make()) as storage:
+        texts = fill(storage)
+        return texts, state_of(storage, texts)
+
+
 def state_of(storage: Any, texts: list[str]) -> dict[str, Any]:
     """All that a storage holds, and what each link shows; opening them is not recorded."""
     portal = portal_over(storage)

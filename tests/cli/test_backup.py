@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.places import Place, fill, sqlite_place, state_of
+from tests.cli.places import Place, filled, sqlite_place, state_of
 
 from basis_portal.storage import _backup
 from basis_portal.storage.sqlite import SQLiteStorage
@@ -34,9 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def _filled(place: Place) -> tuple[list[str], dict[str, Any]]:
     with closing(place.make("north")) as storage:
         storage.customers.save(a_customer("N-1"))
-    with closing(place.make()) as storage:
-        texts = fill(storage)
-        return texts, state_of(storage, texts)
+    return filled(place)
 
 
 def test_a_backup_holds_it_all(run: Callable[..., Any], place: Place, folder: Path) -> None:

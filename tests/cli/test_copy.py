@@ -24,6 +24,7 @@ from tests.cli.places import (
     TABLES,
     Place,
     fill,
+    filled,
     opened,
     portal_over,
     postgres_place,
@@ -86,9 +87,7 @@ def ends(both: tuple[Place, Place]) -> Iterator[tuple[Any, Any]]:
 
 def test_everything_arrives(run: Run, file: Place, schema: Place) -> None:
     """What the portal over PostgreSQL holds, and what each link shows, is what it was."""
-    with closing(file.make()) as storage:
-        texts = fill(storage)
-        before = state_of(storage, texts)
+    texts, before = filled(file)
     done = run("copy", over=(file, schema))
     assert (done.status, done.err) == (0, "")
     counts = {line.split()[0]: line.split()[1] for line in done.out.splitlines()[1:10]}
@@ -162,9 +161,7 @@ def test_a_backup_is_restored_into_postgres(
     run: Run, schema: Place, tmp_path: Path, postgres_admin: Any
 ) -> None:
     """Backed up, dropped and copied back: every link shows what it showed."""
-    with closing(schema.make()) as storage:
-        texts = fill(storage)
-        before = state_of(storage, texts)
+    texts, before = filled(schema)
     assert run("backup", tmp_path / "monday.db", over=(schema,)).status == 0
     postgres_admin.execute(f"DROP SCHEMA {schema.environment['BASIS_PORTAL_SCHEMA']} CASCADE")
     assert run("copy", "--from", tmp_path / "monday.db").status == 0
@@ -176,9 +173,7 @@ def test_a_schema_may_be_named_like_a_column(
     run: Run, file: Place, schema: Place, postgres_admin: Any
 ) -> None:
     """Words of SQLite that PostgreSQL has others for are left alone in the schema's name."""
-    with closing(file.make()) as storage:
-        texts = fill(storage)
-        before = state_of(storage, texts)
+    texts, before = filled(file)
     named = postgres_place(schema.environment["BASIS_PORTAL_POSTGRES"], "open_units")
     try:
         assert run("copy", over=(file, named)).status == 0
@@ -220,9 +215,7 @@ def test_what_is_missing_is_named(run: Run, file: Place, schema: Place, tmp_path
 
 def test_it_works_each_way(both: tuple[Place, Place], ends: tuple[Any, Any]) -> None:
     """From either storage to either: the state is the same, and so are the numbers of rows."""
-    with closing(both[0].make()) as storage:
-        texts = fill(storage)
-        before = state_of(storage, texts)
+    texts, before = filled(both[0])
     assert transfer(*ends) == _rows(both[0]) == _rows(both[1])
     with closing(both[1].make()) as storage:
         assert state_of(storage, texts) == before
@@ -363,9 +356,7 @@ main(["copy"])
 @pytest.mark.parametrize("table", ["tokens", "allocations"])
 def test_a_killed_copy_leaves_nothing(run: Run, file: Place, schema: Place, table: str) -> None:
     """Killed in the middle the target is empty, the file as it was, and the next run copies."""
-    with closing(file.make()) as storage:
-        texts = fill(storage)
-        before = state_of(storage, texts)
+    texts, before = filled(file)
     command = [sys.executable, "-c", _KILLED, table]
     environment = {**os.environ, **file.environment, **schema.environment}
     assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL

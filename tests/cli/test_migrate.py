@@ -69,7 +69,7 @@ def test_an_old_file_is_taken_to_the_newest_step(run: Callable[..., Any], file: 
     assert "from step 1 to step 2\n  2: find tokens of the past\n" in run("migrate").out
 
 
-def test_of_several_at_once_one_says_that_it_made_them(place: Any) -> None:
+def test_of_several_at_once_each_says_what_it_took(place: Any) -> None:
     """Four that run together take each step once, and each says what it took itself."""
     ready = Barrier(4)
     taken = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,19 @@ def test_key_and_address_are_needed(
     monkeypatch.setenv("BASIS_PORTAL_BASE_URL", BASE_URL)
     refused = run("prune", "--audit-days", 9)
     assert (refused.status, "SHORT" in refused.err) == (2, False)
+
+
+@pytest.mark.usefixtures("configured")
+def test_the_configuration_is_read_once(
+    run: Callable[..., Any], place: Any, tmp_path: Path
+) -> None:
+    """What is unwise about its file is said once."""
+    with closing(place.make()) as storage:
+        fill(storage)
+    file = tmp_path / "portal.toml"
+    file.touch(0o644)
+    done = run("prune", "--audit-days", 9, "--config", file, over=(place,))
+    assert (done.status, done.err.count("may be read by other users")) == (0, 1)
 
 
 @pytest.mark.usefixtures("configured")

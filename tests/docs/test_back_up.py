@@ -12,6 +12,8 @@ import pytest
 from tests.docs.test_blocks import ROOT, blocks_of
 
 from basis_portal import AccessDenied, Portal, PortalConfig, PortalNotAvailable, Skipped
+from basis_portal.storage._backup import back_up
+from basis_portal.storage._place_sqlite import SQLitePlace
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.testing.builders import a_customer
@@ -29,23 +31,30 @@ def portal_over(storage: Any) -> Portal:
 
 
 @pytest.fixture
-def end_revived() -> Callable[..., Any]:
-    """The function of the page, over portals of ours."""
-    page = (ROOT / "docs/how-to/back-up.md").read_text()
-    text = next(block.text for block in blocks_of(page) if "def end_revived" in block.text)
+def page() -> dict[str, Any]:
+    """The functions of the page, over portals of ours."""
+    blocks = blocks_of((ROOT / "docs/how-to/back-up.md").read_text())
+    text = next(block.text for block in blocks if "def end_revived" in block.text)
     namespace: dict[str, Any] = {"portal_over": portal_over}
     exec(text.partition("\nrestored = ")[0], namespace)
-    found: Callable[..., Any] = namespace["end_revived"]
-    return found
+    return namespace
+
+
+@pytest.fixture
+def end_revived(page: dict[str, Any]) -> Callable[..., Any]:
+    """Ends what the backup revived, an hour after all that happened."""
+
+    def ended(*storages: Any) -> Any:
+        CLOCK.advance(hours=1)
+        return page["end_revived"](*storages, by="ana")
+
+    return ended
 
 
 @pytest.fixture
 def both(tmp_path: Path) -> Iterator[tuple[SQLiteStorage, SQLiteStorage, dict[str, str]]]:
     """The restored storage, the lost one with all that happened since, and the links."""
-    with (
-        closing(SQLiteStorage(tmp_path / "restored.db")) as restored,
-        closing(SQLiteStorage(tmp_path / "lost.db")) as lost,
-    ):
+    with closing(SQLiteStorage(tmp_path / "restored.db")) as restored:
         restored.customers.save(*map(a_customer, IDS))
         portal_over(restored).settings.save(PortalConfig(enabled=True), by="ana")
         links = {}
@@ -53,19 +62,11 @@ def both(tmp_path: Path) -> Iterator[tuple[SQLiteStorage, SQLiteStorage, dict[st
             portal_over(restored).tokens.generate(one, by="ana")
             links[one] = portal_over(restored).tokens.link(one).rsplit("/", 1)[1]
         portal_over(restored).tokens.revoke("given back", by="ana")
-        _copy(restored, lost)
-        _since(lost)
-        yield restored, lost, links
-
-
-def _copy(source: SQLiteStorage, target: SQLiteStorage) -> None:
-    import sqlite3
-
-    with (
-        closing(sqlite3.connect(source._database.path)) as there,
-        closing(sqlite3.connect(target._database.path)) as here,
-    ):
-        there.backup(here)
+        with closing(SQLitePlace(tmp_path / "restored.db")) as source:
+            back_up(source, tmp_path / "lost.db")
+        with closing(SQLiteStorage(tmp_path / "lost.db")) as lost:
+            _since(lost)
+            yield restored, lost, links
 
 
 def _since(lost: SQLiteStorage) -> None:
@@ -107,7 +108,7 @@ def test_nothing_that_was_dead_opens(both: Any, end_revived: Callable[..., Any])
     restored, lost, links = both
     renewed = ["given back", "late and good", "pruned", "replaced"]
     for expected in (["erased", "pruned", "replaced", "revoked"], []):
-        ended, renew = end_revived(restored, lost, by="ana")
+        ended, renew = end_revived(restored, lost)
         assert (sorted(ended), sorted(renew)) == (expected, renewed)
         assert [one for one in FIRST if opens(restored, links[one])] == ["good"]
 
@@ -118,22 +119,19 @@ def test_a_portal_that_was_switched_off_stays_off(
     """The settings are those of the lost storage."""
     restored, lost, links = both
     portal_over(lost).settings.save(PortalConfig(enabled=False), by="ben")
-    end_revived(restored, lost, by="ana")
+    end_revived(restored, lost)
     with pytest.raises(PortalNotAvailable):
         opens(restored, links["good"])
 
 
-def test_confused_files_are_seen(
-    both: Any, end_revived: Callable[..., Any], tmp_path: Path
-) -> None:
-    """The two in the wrong order, or an empty one, are refused, and nothing is changed."""
-    restored, lost, links = both
+def test_confused_files_are_seen(both: Any, page: dict[str, Any], tmp_path: Path) -> None:
+    """The two in the wrong order, or an empty one, are refused; in the right order they are not."""
+    restored, lost, _ = both
+    page["check_not_confused"](restored, lost)
     with closing(SQLiteStorage(tmp_path / "empty.db")) as empty:
         for wrong in ((lost, restored), (restored, empty), (empty, lost)):
             with pytest.raises(SystemExit, match="not a backup and what came after it"):
-                end_revived(*wrong, by="ana")
-    assert opens(lost, links["good"])
-    assert opens(restored, links["revoked"])
+                page["check_not_confused"](*wrong)
 
 
 def test_whose_access_was_revoked_is_not_given_it_again(
@@ -141,7 +139,7 @@ def test_whose_access_was_revoked_is_not_given_it_again(
 ) -> None:
     """A customer whose first token came and was revoked since the backup is left out."""
     restored, lost, _ = both
-    end_revived(restored, lost, by="ana")
+    end_revived(restored, lost)
     results = list(portal_over(restored).tokens.ensure_many(["late", "late and good"]))
     assert [one.why for one in results] == [Skipped.REVOKED, None]
     assert portal_over(restored).tokens.get("late") == portal_over(lost).tokens.get("late")

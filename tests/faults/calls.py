@@ -17,13 +17,7 @@ from unittest.mock import patch
 
 import attrs
 
-from basis_portal import (
-    DocumentKind,
-    Portal,
-    PortalConfig,
-    StorageError,
-    TokenStatus,
-)
+from basis_portal import DocumentKind, Portal, PortalConfig, StorageError, TokenStatus
 from basis_portal.links import LinkSigner
 from basis_portal.testing.builders import (
     CUSTOMER_ID,

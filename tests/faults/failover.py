@@ -94,7 +94,6 @@ def _refused() -> Figure:
         with ConnectionPool(primary.dsn, min_size=0, max_size=1, open=True) as pool:
             hosts = PostgresStorage(pool, schema=schema)
             pool.conninfo = standby.dsn  # where the pool's next connection leads
-            pool.check()
             primary.ask(_OTHERS_END)
             said.append(_said_by(hosts.settings.get))
     refused = sum("is a standby" in one for one in said)

@@ -513,10 +513,8 @@ def test_acknowledged_means_durable(postgres_schema: Place, admin: psycopg.Conne
             with closing(PostgresStorage(plain, schema=schema)) as storage:
                 assert storage._database.rows("SHOW synchronous_commit") == [(ours,)]
                 # Of the session: a server that reloads its configuration does not change it.
-                sources = (
-                    "SELECT DISTINCT source FROM pg_settings WHERE name = 'synchronous_commit'"
-                )
-                assert storage._database.rows(sources) == [("session",)]
+                source = "SELECT source FROM pg_settings WHERE name = 'synchronous_commit'"
+                assert storage._database.rows(source) == [("session",)]
     finally:
         admin.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
 

@@ -39,6 +39,8 @@ def tour(storage: FullStorage, clock: Clock = system_clock) -> Iterator[str]:
     yield ""
     yield f"  {link}"
     yield ""
+    yield "The address is invented like all else here: the demo opens the link itself."
+    yield ""
     yield from customer_view(access, seller=seller.NAME, invoice_id=INVOICE)
     yield ""
     yield from _end_of(portal, link)

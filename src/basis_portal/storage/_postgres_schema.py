@@ -8,15 +8,15 @@ the same whatever time zone and date style a host's own connection has; amounts 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
+from psycopg.errors import DuplicateTable
+from psycopg.rows import TupleRow, tuple_row
 
 from ..domain.checks import check_whole_number
 from ..errors import StorageError
 from ._postgres_words import check_schema, quoted
-
-if TYPE_CHECKING:
-    import psycopg
-    from psycopg.rows import TupleRow
 
 _MIGRATIONS_TABLE = """
 CREATE TABLE {schema}.migrations (version integer PRIMARY KEY, name text NOT NULL)
@@ -316,8 +316,6 @@ def prepare(connection: psycopg.Connection[Any], schema: str, *, migrate: bool) 
 
 
 def _take_step(cursor: psycopg.Cursor[TupleRow], schema: str, version: int) -> None:
-    from psycopg.errors import DuplicateTable
-
     try:
         for statement in step(schema, version):
             cursor.execute(statement)
@@ -369,7 +367,4 @@ def _value(connection: psycopg.Connection[Any], sql: str, *values: object) -> An
 
 def _cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[TupleRow]:
     """A cursor as we need it, whatever the host has its connections make."""
-    import psycopg
-    from psycopg.rows import tuple_row
-
     return psycopg.Cursor(connection, row_factory=tuple_row)

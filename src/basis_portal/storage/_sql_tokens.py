@@ -233,9 +233,9 @@ _NO_LONGER_LATEST = "UPDATE tokens SET is_latest = 0 WHERE tenant = ? AND id = ?
 _GET = f"SELECT {_sql.TOKEN} FROM tokens WHERE tenant = ? AND id = ?"
 _GET_MANY = f"SELECT {_COLUMNS} {_OF_IDS} ORDER BY tokens.id"
 _LATEST = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} AND is_latest = 1"
+# SQLite has one writer at a time; elsewhere what is to be changed is locked when it is looked up.
 _LATEST_IDS = f"SELECT tokens.id {_OF_CUSTOMERS} AND is_latest = 1 /* FOR UPDATE OF tokens */"
 _CURRENT = f"SELECT {_COLUMNS} {_OF_CUSTOMERS} AND ended_at IS NULL"
-# SQLite has one writer at a time; elsewhere whoever ends a token first is the one who did.
 _CURRENT_OF_IDS = f"SELECT tokens.id {_OF_IDS} WHERE ended_at IS NULL /* FOR UPDATE OF tokens */"
 _END = (
     "UPDATE tokens SET ended_at = ?, ended_by = ?, ended_as = ?, reason = ? "

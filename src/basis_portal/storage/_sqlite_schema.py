@@ -310,14 +310,15 @@ def step(version: int) -> list[str]:
     ]
 
 
-def check_newest(connection: sqlite3.Connection, path: str) -> None:
-    """Raise `StorageError` where the tables of a file are not ours or not the newest."""
+def check_newest(connection: sqlite3.Connection, path: str) -> int:
+    """The newest step; raises `StorageError` where a file is not ours or not at it."""
     version = version_of(connection, path)
     if version < len(MIGRATIONS):
         raise StorageError(
             f"the tables in SQLite file {path!r} are at step {version} of {len(MIGRATIONS)}; "
             "run 'basis-portal migrate', or the statements that ddl() gives"
         )
+    return version
 
 
 def prepare(connection: sqlite3.Connection, path: str, *, migrate: bool = True) -> int:
@@ -327,10 +328,8 @@ def prepare(connection: sqlite3.Connection, path: str, *, migrate: bool = True) 
     is, where it is not ours, was made by a newer version of this library, or would have to be
     migrated.
     """
+    version = version_of(connection, path) if migrate else check_newest(connection, path)
     taken = 0
-    version = version_of(connection, path)
-    if not migrate:
-        check_newest(connection, path)
     _use_wal(connection, path)
     while version < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")

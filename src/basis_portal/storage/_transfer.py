@@ -26,7 +26,7 @@ def transfer(source: Place, target: Place, tenant: str | None = None) -> dict[st
             the target has some already, or the numbers differ. Nothing was copied then.
     """
     source.check_newest()
-    check_tenant(source, tenant)
+    require_tenant(source, tenant)
     target.migrate()
     with source.reading(alone=True), target.writing():
         there = _census(source, tenant)
@@ -62,7 +62,7 @@ def _tenants(census: Census) -> set[str]:
     return {tenant for of_tenants in census.values() for tenant in of_tenants}
 
 
-def check_tenant(place: Place, tenant: str | None) -> None:
+def require_tenant(place: Place, tenant: str | None) -> None:
     """Raise `StorageError` where there is no row of a tenant, whose name may be misspelt."""
     if tenant is None:
         return
