@@ -11,8 +11,12 @@ nox.options.default_venv_backend = "venv"
 LOWEST = [
     "attrs==23.2",
     "cattrs==23.2.1",  # 23.2.0 was withdrawn: it misses a dependency
-    "itsdangerous==2.1",
+    "itsdangerous==2.1.2",
     "python-dateutil==2.8.2",
+    "flask==3.0.0",
+    "werkzeug==3.0.0",
+    "jinja2==3.1.2",
+    "babel==2.12.1",
     "psycopg[binary]==3.1.4",  # the first with binaries for Python 3.11
     "psycopg-pool==3.1",
     "hypothesis==6.100",

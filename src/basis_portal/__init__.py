@@ -1,6 +1,6 @@
 """A secure link, no login: each customer's own invoices and a statement that adds up."""
 
-from .access import PortalAccess
+from .access import Overview, PortalAccess
 from .audit_trail import AuditTrail
 from .clock import Clock, system_clock
 from .domain.aging import Aging, AgingBucket
@@ -23,6 +23,7 @@ from .domain.money import format_amount
 from .domain.paging import Page
 from .domain.periods import Period, PeriodName, named_period
 from .domain.portal_token import EndedAs, PortalToken, TokenStatus
+from .domain.seller import Seller
 from .domain.statement import (
     CurrencyStatement,
     StatementLine,
@@ -35,6 +36,7 @@ from .domain.views import (
     DocumentDetail,
     DocumentState,
     DocumentView,
+    StateCode,
     Tone,
     document_state,
     open_item_state,
@@ -59,7 +61,7 @@ from .errors import (
     TooManyMessages,
 )
 from .inbox import Inbox
-from .links import key_fingerprint
+from .links import FormSigner, key_fingerprint
 from .portal import Portal
 from .privacy import Privacy, Pruned
 from .settings import SettingsService
@@ -101,6 +103,7 @@ __all__ = [
     "Edition",
     "EndedAs",
     "EntryKind",
+    "FormSigner",
     "Inbox",
     "InternalNote",
     "InvalidValue",
@@ -113,6 +116,7 @@ __all__ = [
     "NoActiveToken",
     "OpenItem",
     "Outcome",
+    "Overview",
     "Page",
     "Payment",
     "Period",
@@ -127,9 +131,11 @@ __all__ = [
     "Pruned",
     "Section",
     "SectionHidden",
+    "Seller",
     "SettingsConflict",
     "SettingsService",
     "Skipped",
+    "StateCode",
     "StatementLine",
     "StatementOfAccount",
     "StatementPage",

@@ -12,7 +12,7 @@ from typing import cast
 
 import attrs
 
-from .account import ACTIVITY, OPEN_ITEMS, Account, Settlement, settlements
+from .account import Account, Settlement, settlements
 from .admission import Admitted, admit, admit_preview
 from .context import HOUR, Context
 from .domain.allocation import check_age_by
@@ -28,20 +28,44 @@ from .domain.customers import Customer
 from .domain.documents import Document, DocumentFile, DocumentKind
 from .domain.ledger import EntryKey
 from .domain.messages import MESSAGES_AN_HOUR, Author, CustomerMessage, Message
-from .domain.paging import Page, check_limit, day_key, read_cursor, write_cursor
+from .domain.paging import PAGE_LIMIT, Page, check_limit, day_key, read_cursor, write_cursor
 from .domain.periods import Period
 from .domain.portal_token import TokenStatus
-from .domain.statement import StatementLine, StatementOfAccount, StatementPage
+from .domain.statement import (
+    ACTIVITY,
+    OPEN_ITEMS,
+    StatementLine,
+    StatementOfAccount,
+    StatementPage,
+)
 from .domain.summary import AccountSummary
 from .domain.views import AppliedItem, DocumentDetail, DocumentView
 from .domain.visibility import SECTION_OF, Section
 from .errors import AccessDenied, InvalidValue, TooManyMessages
 from .inbox import thread_page
 from .links import new_token_id
-from .repositories import SupportsFiles, UnitOfWork
+from .repositories import SupportsFileCheck, SupportsFiles, UnitOfWork
 from .visible import Visible, Wanted
 
 SEARCH_LIMIT = 100
+
+
+@attrs.define(frozen=True)
+class Overview:
+    """What the first page of a customer's portal shows.
+
+    Attributes:
+        sections: the sections the customer may open now.
+        welcome_message: plain text, or empty.
+        summary: the account at a glance.
+        last_reply: the instant of the seller's last reply (UTC), or None; None as well while
+            messages are off.
+    """
+
+    sections: tuple[Section, ...]
+    welcome_message: str
+    summary: AccountSummary
+    last_reply: dt.datetime | None
 
 
 class PortalAccess:
@@ -91,6 +115,11 @@ class PortalAccess:
         return self._expires_at
 
     @property
+    def token_id(self) -> str | None:
+        """The id of the token that opened the link; None in a preview."""
+        return self._token_id
+
+    @property
     def is_preview(self) -> bool:
         """True where staff look at what the customer would see."""
         return self._token_id is None
@@ -104,6 +133,18 @@ class PortalAccess:
     def welcome_message(self) -> str:
         """The plain text on top of the customer's pages, or an empty text."""
         return self._admit_again().config.welcome_message
+
+    def overview(self) -> Overview:
+        """What the first page shows, with one check of the link for all of it."""
+        admitted = self._admit_again()
+        visible = self._visible(admitted)
+        sections = tuple(filter(visible.shows, Section))
+        last_reply = None
+        with self._context.storage.snapshot():
+            if Section.MESSAGES in sections:
+                last_reply = _last_reply(self._context, self._customer.id)
+            summary = self._summary(admitted, visible, Section.STATEMENT not in sections)
+        return Overview(sections, admitted.config.welcome_message, summary, last_reply)
 
     # --- documents
 
@@ -176,6 +217,15 @@ class PortalAccess:
             return None
         return cast(SupportsFiles, self._context.documents).file(self._customer.id, document.id)
 
+    def has_file(self, document_id: str) -> bool:
+        """True where `document_file` gives one. Raises `DocumentNotFound` as `document` does."""
+        abilities = self._context.document_abilities
+        if SupportsFileCheck not in abilities:
+            return SupportsFiles in abilities and self.document_file(document_id) is not None
+        document = self._look().document(document_id)
+        repository = cast(SupportsFileCheck, self._context.documents)
+        return repository.has_file(self._customer.id, document.id) is True
+
     # --- the account
 
     def statement(
@@ -238,6 +288,8 @@ class PortalAccess:
     ) -> StatementPage:
         """One page of the activity of one currency, with the balance brought forward.
 
+        Each line says what it settles or is settled by, as in `statement`.
+
         Args:
             currency: three capital letters.
             start: first day of the period; the day of the first entry where None.
@@ -255,7 +307,8 @@ class PortalAccess:
         with self._context.storage.snapshot():
             account = Account(self._context, self._customer.id, last)
             page = account.page(currency, start, key, limit + 1)
-        lines = self._visible(admitted).lines(page.lines[:limit])
+            shown = account.with_applied(page.lines[:limit])
+        lines = self._visible(admitted).lines(shown)
         if len(page.lines) <= limit:
             return attrs.evolve(page, lines=lines)
         day, side, entry_id = lines[-1].entry.key
@@ -274,10 +327,8 @@ class PortalAccess:
         """
         admitted = self._admit_again()
         visible = self._visible(admitted)
-        invoices_only = not visible.shows(Section.STATEMENT)
         with self._context.storage.snapshot():
-            summary = self._account(admitted).summary(invoices_only=invoices_only)
-            return summary.with_items(visible.item)
+            return self._summary(admitted, visible, not visible.shows(Section.STATEMENT))
 
     # --- messages
 
@@ -363,6 +414,11 @@ class PortalAccess:
             as_of=self._day(admitted),
         )
 
+    def _summary(self, admitted: Admitted, visible: Visible, invoices_only: bool) -> AccountSummary:
+        summary = self._account(admitted).summary(invoices_only=invoices_only)
+        visible.learn(summary.entries())
+        return summary.with_items(visible.item)
+
     def _day(self, admitted: Admitted) -> dt.date:
         return self._context.today(admitted.now)
 
@@ -411,6 +467,12 @@ def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
     )
     unit.audit.append([entry])
     return message
+
+
+def _last_reply(context: Context, customer_id: str) -> dt.datetime | None:
+    """The instant of the seller's last reply among the latest messages."""
+    found = thread_page(context, customer_id, None, PAGE_LIMIT)
+    return next((one.at for one in found if one.author is Author.SELLER), None)
 
 
 def _next_minute(instant: dt.datetime) -> dt.datetime:

@@ -31,11 +31,13 @@ from .domain.documents import Document, DocumentKind
 from .domain.ledger import Allocation, AllocationRule, EntryKey, EntryKind, LedgerEntry
 from .domain.money import ZERO, total
 from .domain.statement import (
+    OPEN_ITEMS,
     CurrencyStatement,
     StatementLine,
     StatementOfAccount,
     StatementPage,
     activity,
+    apply_to,
     balances,
     open_items_only,
     running_lines,
@@ -49,7 +51,6 @@ from .repositories import (
     SupportsOpenItems,
 )
 
-ACTIVITY, OPEN_ITEMS = "activity", "open_items"
 CHUNK = 1000
 
 
@@ -315,6 +316,13 @@ class Account:
             before = self._balances_before(start).get(currency, ZERO) if start else ZERO
         lines = tuple(running_lines(before, entries))
         return StatementPage(currency, before, lines, lines[-1].balance if lines else before)
+
+    def with_applied(self, lines: Sequence[StatementLine]) -> tuple[StatementLine, ...]:
+        """The lines, each with what it settles or is settled by."""
+        entries = [line.entry for line in lines]
+        parts = self.parts_of(entries)
+        left, applied = open_amounts(entries, parts, self.as_of), applied_by_entry(parts)
+        return tuple(apply_to(line, applied, left) for line in lines)
 
     def summary(self, *, invoices_only: bool) -> AccountSummary:
         """The account at a glance."""

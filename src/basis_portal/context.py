@@ -26,6 +26,7 @@ from .repositories import (
     Storage,
     SupportsBalances,
     SupportsEntryPages,
+    SupportsFileCheck,
     SupportsFiles,
     SupportsIssuedKinds,
     SupportsLookup,
@@ -40,6 +41,7 @@ HOUR = dt.timedelta(hours=1)
 _CAPABILITIES = (
     SupportsBalances,
     SupportsEntryPages,
+    SupportsFileCheck,
     SupportsFiles,
     SupportsIssuedKinds,
     SupportsLookup,

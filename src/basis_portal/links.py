@@ -1,4 +1,4 @@
-"""Portal links: a token id, signed. The only module that knows itsdangerous.
+"""Portal links and the hidden values of forms. The only module that knows itsdangerous.
 
 The text of a link is ``<token id>.<signature>``: 128 random bits and an HMAC-SHA-256 over
 them, both in base64url. It holds no customer id, no e-mail and no date, because what
@@ -19,6 +19,7 @@ from .errors import InvalidValue
 
 KEY_LENGTH = 32  # bytes; what HMAC-SHA-256 can use of a key
 _SALT = "basis_portal/link/v1/"
+_FORM_SALT = "basis_portal/form/v1/"
 _FORM = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
 _TEXT_LENGTH = 66
 _PASTED_LENGTH = 4000
@@ -84,7 +85,7 @@ class LinkSigner:
 
     def __init__(self, secret_keys: Sequence[str | bytes], tenant: str) -> None:
         keys = check_secret_keys(secret_keys)
-        self._signers = [_signer(key, tenant) for key in keys]
+        self._signers = [_signer(key, _SALT + tenant) for key in keys]
         self.fingerprints: tuple[str, ...] = tuple(key_fingerprint(key) for key in keys)
 
     def __reduce__(self) -> str:
@@ -125,6 +126,41 @@ class LinkSigner:
         return self.read(found.pop()) if len(found) == 1 else None
 
 
+class FormSigner:
+    """The hidden values of forms: they show that a form came from a page of the portal.
+
+    A value is bound to what the form is for and to whom it was shown. The newest key makes
+    it, all accept it. No clock is in it: a page left open over night still sends its form.
+    """
+
+    def __init__(self, secret_keys: Sequence[str | bytes], tenant: str) -> None:
+        keys = check_secret_keys(secret_keys)
+        self._signers = [_signer(key, _FORM_SALT + tenant) for key in keys]
+
+    def __reduce__(self) -> str:
+        raise TypeError("FormSigner holds secret keys and is not pickled")
+
+    def value(self, purpose: str, subject: str) -> str:
+        """The hidden value of a form.
+
+        Args:
+            purpose: what the form is for, such as ``"message"``; without NUL.
+            subject: whom it is shown to: a token id, or the name of a member of staff.
+        """
+        return _form_value(self._signers[-1], purpose, subject)
+
+    def accepts(self, purpose: str, subject: str, value: object) -> bool:
+        """True where `value` made this for the same purpose and subject."""
+        if not isinstance(value, str) or not value.isascii():
+            return False
+        values = [_form_value(signer, purpose, subject) for signer in self._signers]
+        return any(hmac.compare_digest(one, value) for one in values)
+
+
+def _form_value(signer: Signer, purpose: str, subject: str) -> str:
+    return signer.get_signature(f"{purpose}\0{subject}".encode()).decode("ascii")
+
+
 class _PreparedHMAC(SigningAlgorithm):
     """HMAC-SHA-256 that has taken in its key: half of the work of each signature."""
 
@@ -138,9 +174,9 @@ class _PreparedHMAC(SigningAlgorithm):
         return mac.digest()
 
 
-def _signer(key: bytes, tenant: str) -> Signer:
+def _signer(key: bytes, named: str) -> Signer:
     """A signer whose key is derived once; itsdangerous would derive it for every signature."""
-    salt, digest = (_SALT + tenant).encode(), hashlib.sha256
+    salt, digest = named.encode(), hashlib.sha256
     derived = Signer(key, salt, key_derivation="hmac", digest_method=digest).derive_key()
     prepared = _PreparedHMAC(derived)
     return Signer(derived, salt, key_derivation="none", digest_method=digest, algorithm=prepared)

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .access import PortalAccess
+from .access import PortalAccess as PortalAccess  # pages name it from here
 from .admission import admit_preview, open_link
 from .audit_trail import AuditTrail
 from .clock import Clock, system_clock
@@ -19,7 +19,7 @@ from .domain.ledger import AllocationRule
 from .domain.visibility import DocumentVisibility
 from .errors import InvalidValue
 from .inbox import Inbox
-from .links import LinkSigner
+from .links import FormSigner, LinkSigner
 from .privacy import Privacy
 from .repositories import (
     CustomerRepository,
@@ -57,6 +57,7 @@ class Portal:
         messages: the customers' messages, for staff.
         audit: what happened, for staff.
         privacy: export and erasure of a customer.
+        forms: the hidden values of forms, for pages.
         customers: the customer repository in use.
         documents: the document repository in use.
         ledger: the ledger repository in use.
@@ -110,12 +111,31 @@ class Portal:
         self.messages: Inbox = Inbox(self._context)
         self.audit: AuditTrail = AuditTrail(self._context)
         self.privacy: Privacy = Privacy(self._context)
+        self.forms: FormSigner = FormSigner(secret_keys, storage.tenant)
         self.customers: CustomerRepository = self._context.customers
         self.documents: DocumentRepository = self._context.documents
         self.ledger: LedgerRepository = self._context.ledger
 
     def __repr__(self) -> str:
         return f"<Portal at {self._context.base_url} of tenant {self._context.storage.tenant!r}>"
+
+    @property
+    def base_url(self) -> str:
+        """The address links begin with, without a final slash."""
+        return self._context.base_url
+
+    @property
+    def timezone(self) -> dt.tzinfo:
+        """The seller's time zone."""
+        return self._context.timezone
+
+    def available(self) -> bool:
+        """True where edition and feature switch give the portal, be it on or off."""
+        return self._context.gate_is_open()
+
+    def now(self) -> dt.datetime:
+        """The present instant, UTC."""
+        return self._context.now()
 
     def today(self) -> dt.date:
         """The seller's date now."""

@@ -153,6 +153,15 @@ class SupportsFiles(Protocol):
 
 
 @runtime_checkable
+class SupportsFileCheck(Protocol):
+    """Documents: whether there is a file, without making it. Worth having where that is slow."""
+
+    def has_file(self, customer_id: str, document_id: str) -> bool:
+        """True where `SupportsFiles.file` gives one. Asked for visible documents only."""
+        ...
+
+
+@runtime_checkable
 class SupportsBalances(Protocol):
     """Ledger: balances without reading the entries."""
 

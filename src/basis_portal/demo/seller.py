@@ -15,11 +15,12 @@ from ..domain.config import PortalConfig
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentLine, DocumentStatus
 from ..domain.ledger import Allocation, EntryKind, LedgerEntry
+from ..domain.seller import Seller
 from ..portal import Portal
 from ..repositories import FullStorage
 
 NAME = "Nordlicht Kaffee GmbH"
-CONTACT = "accounts@nordlicht.example, +49 30 1234567"
+SELLER = Seller(NAME, "Speicherstr. 1, Berlin", "accounts@nordlicht.example", "+49 30 1234567")
 STAFF = "ana"
 WELCOME = """\
 Thank you for buying our coffee.
@@ -30,15 +31,18 @@ KOPI, MUELLER, ATHENS, BEAN_THERE = "C-1001", "C-1002", "C-1003", "C-1004"
 HAFENKONTOR, LUMIERE, AURORA, HARBOUR = "C-1005", "C-1006", "C-1007", "C-1008"
 
 CUSTOMERS = (
-    Customer(KOPI, "Kopi Nusantara", "finance@kopi.example", "1001"),
+    Customer(KOPI, "Kopi Nusantara", "finance@kopi.example", "1001", "en"),
     Customer(MUELLER, "Müller & Söhne", "buchhaltung@mueller.example", "1002", "de"),
     Customer(ATHENS, "Καφές Αθηνών", "info@athens.example", "1003", "el"),
     Customer(BEAN_THERE, "Bean There Ltd", "hello@beanthere.example", "1004", "en"),
     Customer(HAFENKONTOR, "Großhandel Hafenkontor", "post@hafenkontor.example", "1005", "de"),
     Customer(LUMIERE, "Café Lumière", None, "1006", "fr"),
     Customer(AURORA, "Torrefazione Aurora", "conti@aurora.example", "1007", "it"),
-    Customer(HARBOUR, "Old Harbour Roasters", "office@oldharbour.example", "1008", "en"),
+    Customer(HARBOUR, "Kedai Pelabuhan Tua", "kantor@pelabuhan.example", "1008", "id"),
 )
+
+# The customer who buys almost daily: so many invoices, so many to a payment, so many days later.
+LONG, DOZEN, PAID_AFTER = 2400, 12, 18
 
 _LINES = [
     DocumentLine(
@@ -62,9 +66,15 @@ def make_seller(storage: FullStorage, clock: Clock, *, base_url: str) -> Portal:
         )
 
     keys = [secrets.token_hex(32)]
-    storage.customers.save(*CUSTOMERS)
-    books = Books(storage, portal_at(0).today())
-    storage.transact(lambda _: books.keep())
+    books = Books.of(portal_at(0).today())
+
+    def write_down(_: object) -> None:
+        storage.customers.save(*CUSTOMERS)
+        storage.documents.save(*books.documents)
+        storage.ledger.save(*books.entries)
+        storage.ledger.allocate(*books.allocations)
+
+    storage.transact(write_down)
     portal_at(60).settings.save(
         PortalConfig(
             enabled=True,
@@ -104,17 +114,23 @@ def _exchange_messages(portal_at: Callable[[float], Portal]) -> None:
 
 @attrs.define
 class Books:
-    """The seller's documents and ledger, written down as they happened."""
+    """The seller's documents and ledger, as they have come to be by a day."""
 
-    storage: FullStorage
     today: dt.date
+    documents: list[Document] = attrs.field(factory=list)
+    entries: list[LedgerEntry] = attrs.field(factory=list)
+    allocations: list[Allocation] = attrs.field(factory=list)
 
-    def keep(self) -> None:
-        """Write down everything."""
-        self._kopi_in_eur()
-        self._kopi_in_usd()
-        self._small_accounts()
-        self._long_account()
+    @classmethod
+    def of(cls, today: dt.date) -> Books:
+        """Everything up to this day."""
+        books = cls(today)
+        books._kopi_in_eur()
+        books._kopi_in_usd()
+        books._small_accounts()
+        books._odd_numbers()
+        books._long_account()
+        return books
 
     def _kopi_in_eur(self) -> None:
         self.order(KOPI, "SO-301", "2200.00", ago=47, reference="PO-77", lines=_LINES)
@@ -124,7 +140,14 @@ class Books:
         self.invoice(KOPI, "INV-1019", "1490.00", ago=84, reference="PO-68")
         self.invoice(KOPI, "INV-1028", "595.00", ago=72)
         self.invoice(
-            KOPI, "INV-1042", "2200.00", ago=42, reference="PO-77", order="SO-301", lines=_LINES
+            KOPI,
+            "INV-1042",
+            "2200.00",
+            ago=42,
+            reference="PO-77",
+            order="SO-301",
+            lines=_LINES,
+            pay_url="https://pay.example/nordlicht/INV-1042",
         )
         self.invoice(KOPI, "INV-1051", "900.00", ago=25, reference="PO-79")
         self.invoice(KOPI, "INV-1057", "2210.00", ago=9, reference="PO-82")
@@ -152,16 +175,28 @@ class Books:
         self.payment(ATHENS, "BANK-320", "1440.00", ago=33, to={"INV-1036": "1190.00"})
         self.invoice(LUMIERE, "INV-1053", "321.00", ago=29)
         self.invoice(AURORA, "INV-1012", "749.00", ago=102)
-        self.invoice(HARBOUR, "INV-1045", "1284.00", ago=38, currency="USD")
+        self.invoice(HARBOUR, "INV-1045", "18725000.00", ago=38, currency="IDR")
+
+    def _odd_numbers(self) -> None:
+        """Numbers, which are ids too, as some sellers write them."""
+        order, number = f"SO/{self._day(90).year}/7 #A", f"INV/{self._day(80).year}/0042 #2"
+        self.order(MUELLER, order, "642.00", ago=90, reference="50 % Sumatra?")
+        self.invoice(MUELLER, number, "642.00", ago=80, reference="50 % Sumatra?", order=order)
+        self.payment(MUELLER, "BANK-315", "642.00", ago=55, to={number: "642.00"})
 
     def _long_account(self) -> None:
-        for number in range(120):
-            ago = 7 * (120 - number)
-            name, amount = f"INV-{2001 + number}", f"{180 + number % 7 * 35}.00"
-            self.invoice(HAFENKONTOR, name, amount, ago=ago)
-            if ago > 21:
-                paid = {name: amount}
-                self.payment(HAFENKONTOR, f"BANK-{101 + number}", amount, ago=ago - 18, to=paid)
+        """Six years of invoices; each payment settles a dozen of them."""
+        for first in range(0, LONG, DOZEN):
+            dozen = {}
+            for number in range(first, first + DOZEN):
+                name, amount = f"INV-{2001 + number}", f"{180 + number * 37 % 560}.00"
+                ago = (LONG - 1 - number) * 9 // 10
+                self.invoice(HAFENKONTOR, name, amount, ago=ago, reference=f"HK-{number + 1:04}")
+                dozen[name] = amount
+            if ago > PAID_AFTER:
+                total = str(sum(map(Decimal, dozen.values())))
+                bank = f"BANK-{1001 + first // DOZEN}"
+                self.payment(HAFENKONTOR, bank, total, ago=ago - PAID_AFTER, to=dozen)
 
     # --- one document, or one payment
 
@@ -176,7 +211,7 @@ class Books:
             DocumentKind.SALES_INVOICE, customer_id, number, total, ago, due_date=due_date, **more
         )
         if invoice.status is DocumentStatus.ISSUED:
-            self.storage.ledger.save(LedgerEntry.of(invoice))
+            self.entries.append(LedgerEntry.of(invoice))
 
     def credit_note(
         self,
@@ -215,7 +250,7 @@ class Books:
         self._post(entry, to)
 
     def _post(self, credit: LedgerEntry, to: Mapping[str, str]) -> None:
-        self.storage.ledger.save(credit)
+        self.entries.append(credit)
         for debit_id, amount in to.items():
             part = Allocation(
                 id=f"{credit.id}/{debit_id}",
@@ -225,7 +260,7 @@ class Books:
                 amount=Decimal(amount),
                 date=credit.date,
             )
-            self.storage.ledger.allocate(part)
+            self.allocations.append(part)
 
     def _document(
         self,
@@ -256,7 +291,7 @@ class Books:
             order_number=order,
             **{"lines": [DocumentLine("Green coffee", amount=net)], **more},
         )
-        self.storage.documents.save(document)
+        self.documents.append(document)
         return document
 
     def _day(self, ago: int) -> dt.date:

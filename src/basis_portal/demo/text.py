@@ -7,24 +7,28 @@ import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from ..domain.money import format_amount
+from ..i18n.formats import EnglishFormats
 
 WIDTH = 80
 
 
+FORMATS = EnglishFormats()
+show_day = FORMATS.day
+
+
 def money(currency: str, amount: Decimal) -> str:
     """An amount with its currency: ``EUR 1,200.00``."""
-    return f"{currency} {format_amount(amount)}"
+    return plain(FORMATS.money(currency, amount))
 
 
-def show_day(day: dt.date) -> str:
-    """A day in words: ``2 Apr 2026``."""
-    return f"{day.day} {day:%b} {day.year}"
+def plain(text: str) -> str:
+    """Text as every terminal shows it: no-break spaces and true minus signs are for pages."""
+    return text.replace("\u00a0", " ").replace("\u2212", "-")
 
 
 def show_instant(instant: dt.datetime) -> str:
     """An instant in words, with its zone: ``Thu 14 May 2026, 09:12 (UTC)``."""
-    return f"{instant:%a} {show_day(instant.date())}, {instant:%H:%M} ({instant.tzname()})"
+    return f"{FORMATS.day_of_week(instant.date())}, {instant:%H:%M} ({instant.tzname()})"
 
 
 def show_days(count: int) -> str:
@@ -35,14 +39,14 @@ def show_days(count: int) -> str:
 def title(text: str) -> Iterator[str]:
     """A heading, underlined, after an empty line."""
     yield ""
-    yield text
+    yield plain(text)
     yield "-" * len(text)
 
 
 def paragraph(text: str, *, indent: int = 0) -> Iterator[str]:
     """Text wrapped to the terminal; its own line breaks are kept."""
     margin = " " * indent
-    for line in text.splitlines():
+    for line in plain(text).splitlines():
         yield from textwrap.wrap(
             line, WIDTH, initial_indent=margin, subsequent_indent=margin, break_long_words=False
         )
@@ -52,7 +56,7 @@ def table(
     rows: Iterable[Sequence[str]], *, right: Collection[int] = (), indent: int = 2
 ) -> Iterator[str]:
     """Rows of cells in columns as wide as they must be; those of ``right`` stand to the right."""
-    cells = list(rows)
+    cells = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         placed = (

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from ..access import PortalAccess
-from ..domain.aging import Aging, AgingBucket
+from ..domain.aging import Aging
 from ..domain.documents import Document, DocumentKind
-from ..domain.ledger import EntryKind
 from ..domain.messages import Author
 from ..domain.money import ZERO, format_amount
 from ..domain.periods import PeriodName, named_period
@@ -17,20 +16,13 @@ from ..domain.statement import CurrencyStatement, StatementLine, StatementOfAcco
 from ..domain.summary import AccountSummary
 from ..domain.views import AppliedItem, DocumentView
 from ..domain.visibility import Section
-from .headline import headlines
-from .text import WIDTH, money, paragraph, show_day, show_instant, table, title
+from ..i18n import ENGLISH
+from ..i18n.headline import headlines
+from ..i18n.words import ENTRY_WORDS, age_words, balance_sentence, balance_words
+from .text import WIDTH, money, paragraph, plain, show_day, show_instant, table, title
 
 TO_PAY = 5
 BAR = 30
-WHAT = {
-    EntryKind.INVOICE: "Invoice",
-    EntryKind.REFUND: "Refund",
-    EntryKind.DEBIT_ADJUSTMENT: "Adjustment",
-    EntryKind.CREDIT_NOTE: "Credit note",
-    EntryKind.PAYMENT: "Payment",
-    EntryKind.WRITE_OFF: "Write-off",
-    EntryKind.CREDIT_ADJUSTMENT: "Adjustment",
-}
 
 
 def customer_view(
@@ -173,7 +165,7 @@ def _lines(one: Document) -> Iterator[str]:
 
 
 def _applied(item: AppliedItem) -> tuple[str, str, str, str]:
-    what, number = WHAT[item.kind], item.number or ""
+    what, number = ENTRY_WORDS[item.kind].one, item.number or ""
     return show_day(item.date), what, number, format_amount(item.amount)
 
 
@@ -187,8 +179,8 @@ def _statement(statement: StatementOfAccount, name: str) -> Iterator[str]:
         yield "  Nothing happened in this period."
     for one in statement.by_currency.values():
         yield ""
-        balance = _balance(one.closing_balance, f"{one.currency} ", due=" to pay")
-        yield f"  {one.currency}: balance on {show_day(statement.end)}: {balance}"
+        balance = balance_sentence(ENGLISH, one.currency, one.closing_balance)
+        yield plain(f"  {one.currency}: balance on {show_day(statement.end)}: {balance}")
         yield ""
         yield from _activity(one, statement.start, statement.end)
         if one.aging:
@@ -204,11 +196,18 @@ def _activity(one: CurrencyStatement, start: dt.date, end: dt.date) -> Iterator[
         "",
         "",
         "",
-        _balance(one.opening_balance or ZERO),
+        balance_words(ENGLISH, one.opening_balance or ZERO),
     )
     charged, credited = format_amount(one.charged or ZERO), format_amount(one.credited or ZERO)
     totals = ("", "Total", "", charged, credited, "")
-    closing = (show_day(end), "Closing balance", "", "", "", _balance(one.closing_balance))
+    closing = (
+        show_day(end),
+        "Closing balance",
+        "",
+        "",
+        "",
+        balance_words(ENGLISH, one.closing_balance),
+    )
     rows = [head, opening, *map(_activity_row, one.lines), totals, closing]
     printed = list(table(rows, right=[3, 4, 5]))
     yield from printed[:2]
@@ -222,8 +221,15 @@ def _activity(one: CurrencyStatement, start: dt.date, end: dt.date) -> Iterator[
 def _activity_row(line: StatementLine) -> tuple[str, ...]:
     charged = "" if line.charged is None else format_amount(line.charged)
     credited = "" if line.credited is None else format_amount(line.credited)
-    what, number = WHAT[line.kind], line.number or ""
-    return show_day(line.date), what, number, charged, credited, _balance(line.balance)
+    what, number = ENTRY_WORDS[line.kind].one, line.number or ""
+    return (
+        show_day(line.date),
+        what,
+        number,
+        charged,
+        credited,
+        balance_words(ENGLISH, line.balance),
+    )
 
 
 def _applied_to(line: StatementLine) -> str:
@@ -235,29 +241,16 @@ def _applied_to(line: StatementLine) -> str:
     return "; ".join(filter(None, [f"applied to {names}" if names else "", left]))
 
 
-def _balance(balance: Decimal, currency: str = "", *, due: str = "") -> str:
-    """A balance; below zero it is in the customer's favour, in words and not by a minus."""
-    if balance < 0:
-        return f"{currency}{format_amount(-balance)} in your favour"
-    return f"{currency}{format_amount(balance)}{due if balance else ''}"
-
-
 def _aging(aging: Aging) -> Iterator[str]:
     yield "  Open amounts by age (aging)"
     most = max((bucket.amount for bucket in aging.buckets), default=ZERO)
     rows = [
-        (_age(bucket), format_amount(bucket.amount), _bar(bucket.amount, most))
+        (age_words(ENGLISH, bucket), format_amount(bucket.amount), _bar(bucket.amount, most))
         for bucket in aging.buckets
     ]
     rows.append(("Credits not yet applied", format_amount(aging.unapplied_credits), ""))
     rows.append(("Total", format_amount(aging.total), ""))
     yield from table(rows, right=[1], indent=4)
-
-
-def _age(bucket: AgingBucket) -> str:
-    if bucket.first is None:
-        return "Not yet due"
-    return f"{bucket.label.capitalize()} days overdue"
 
 
 def _bar(amount: Decimal, most: Decimal) -> str:

@@ -71,12 +71,12 @@ def check_amount(
         raise InvalidValue.of(field, value, "must not be negative")
     if above_zero and value == 0:
         raise InvalidValue.of(field, value, "must be above 0")
-    if _decimals_of(value) > decimals:
+    if decimals_of(value) > decimals:
         raise InvalidValue.of(field, value, f"must have at most {decimals} decimals")
     return value
 
 
-def _decimals_of(value: Decimal) -> int:
+def decimals_of(value: Decimal) -> int:
     """Decimals that say something: 1.50000 has one."""
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
@@ -107,4 +107,4 @@ OPTIONAL_QUANTITY = checked(check_amount, signed=True, decimals=QUANTITY_DECIMAL
 
 def format_amount(amount: Decimal) -> str:
     """``amount`` as people write it: ``1,200.00``; more decimals only where they say something."""
-    return f"{amount:z,.{max(2, _decimals_of(amount))}f}"
+    return f"{amount:z,.{max(2, decimals_of(amount))}f}"

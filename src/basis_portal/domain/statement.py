@@ -14,6 +14,9 @@ from .allocation import AppliedPart, OpenItem
 from .ledger import DEBITS, EntryKind, LedgerEntry
 from .money import ZERO, add, subtract
 
+ACTIVITY, OPEN_ITEMS = "activity", "open_items"
+"""The two views of a statement."""
+
 
 @attrs.define(frozen=True, slots=False)
 class StatementLine:
@@ -176,7 +179,7 @@ def activity(
     lines = tuple(running_lines(opening, entries))
     if applied is not None:
         left = {item.entry.id: item.open_amount for item in items}
-        lines = tuple(_with_applied(line, applied, left) for line in lines)
+        lines = tuple(apply_to(line, applied, left) for line in lines)
     charged, credited = sum_sides(entries)
     closing = lines[-1].balance if lines else opening
     if aging is not None and aging.total != closing:
@@ -196,11 +199,12 @@ def activity(
     )
 
 
-def _with_applied(
+def apply_to(
     line: StatementLine,
     applied: Mapping[str, Sequence[AppliedPart]],
     left: Mapping[str, Decimal],
 ) -> StatementLine:
+    """The line with the parts on it, by entry id, and for a credit what is left of it."""
     parts = tuple(applied.get(line.entry.id, ()))
     unapplied = None if line.entry.is_debit else left.get(line.entry.id, ZERO)
     return attrs.evolve(line, applied=parts, unapplied=unapplied)

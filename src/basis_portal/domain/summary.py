@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import attrs
@@ -79,6 +79,12 @@ class AccountSummary:
 
     as_of: dt.date
     by_currency: Mapping[str, CurrencySummary]
+
+    def entries(self) -> Iterator[LedgerEntry]:
+        """The entries of the open items it names."""
+        for one in self.by_currency.values():
+            named = (*one.to_pay, *([one.oldest_overdue] if one.oldest_overdue else []))
+            yield from (item.entry for item in named)
 
     def with_items(self, change: Callable[[OpenItem], OpenItem]) -> AccountSummary:
         """The same summary with each open item changed."""

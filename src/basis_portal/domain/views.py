@@ -14,6 +14,7 @@ from .checks import trusted
 from .documents import Document, DocumentKind
 from .ledger import EntryKind
 from .money import format_amount
+from .phrases import Phrase
 
 _DOCUMENT_FIELDS = tuple(a.name for a in attrs.fields(Document))
 
@@ -122,6 +123,40 @@ class Tone(StrEnum):
     NONE = "none"
 
 
+class StateCode(StrEnum):
+    """What a state says, apart from its words."""
+
+    NONE = "none"
+    NOT_ON_ACCOUNT = "not_on_account"
+    LEFT_TO_USE = "left_to_use"
+    USED_IN_FULL = "used_in_full"
+    PAID = "paid"
+    SETTLED = "settled"
+    OPEN_SINCE = "open_since"
+    OVERDUE = "overdue"
+    DUE_TODAY = "due_today"
+    DUE_TOMORROW = "due_tomorrow"
+    DUE_IN = "due_in"
+
+
+STATE_WORDS = {
+    StateCode.NONE: Phrase(""),
+    StateCode.NOT_ON_ACCOUNT: Phrase("Not yet on the account"),
+    StateCode.LEFT_TO_USE: Phrase("%(money)s left to use"),
+    StateCode.USED_IN_FULL: Phrase("Used in full"),
+    StateCode.PAID: Phrase("Paid"),
+    StateCode.SETTLED: Phrase("Settled"),
+    StateCode.OPEN_SINCE: Phrase(
+        "Open, %(count)s day since invoice date", "Open, %(count)s days since invoice date"
+    ),
+    StateCode.OVERDUE: Phrase("%(count)s day overdue", "%(count)s days overdue"),
+    StateCode.DUE_TODAY: Phrase("Due today"),
+    StateCode.DUE_TOMORROW: Phrase("Due tomorrow"),
+    StateCode.DUE_IN: Phrase("Due in %(count)s day", "Due in %(count)s days"),
+}
+"""The one table of status words."""
+
+
 @attrs.define(frozen=True)
 class DocumentState:
     """The state of a document in words.
@@ -130,64 +165,75 @@ class DocumentState:
         words: such as "Due in 5 days", "12 days overdue", "Settled"; empty for an order.
         tone: open, overdue, done, or none.
         part_paid: True where something was paid or credited, but not all.
+        code: what the words say, for other languages.
+        days: the days the words tell of, or None.
+        currency, amount: what is left of a credit note, or None.
     """
 
     words: str
     tone: Tone
     part_paid: bool = False
+    code: StateCode = StateCode.NONE
+    days: int | None = None
+    currency: str | None = None
+    amount: Decimal | None = None
 
     def __str__(self) -> str:
         return self.words
 
 
 def document_state(document: DocumentView) -> DocumentState:
-    """The words for a document's state, used wherever it is shown.
+    """The state of a document, used wherever it is shown.
 
     Overdue always wins over part paid. A credit note is never due or overdue. An invoice
     without a due date is open since its date, never overdue.
     """
     if document.kind is DocumentKind.SALES_ORDER:
-        return DocumentState("", Tone.NONE)
+        return _state(StateCode.NONE, Tone.NONE)
     if document.open_amount is None:
-        return DocumentState("Not yet on the account", Tone.NONE)
+        return _state(StateCode.NOT_ON_ACCOUNT, Tone.NONE)
     if document.kind is DocumentKind.CREDIT_NOTE:
-        return _credit_note_state(document, document.open_amount)
+        if not document.open_amount:
+            return _state(StateCode.USED_IN_FULL, Tone.DONE)
+        return _left_to_use(document.currency, document.open_amount)
     if not document.open_amount:
         only_paid = document.settled_by == {EntryKind.PAYMENT}
-        return DocumentState("Paid" if only_paid else "Settled", Tone.DONE)
+        return _state(StateCode.PAID if only_paid else StateCode.SETTLED, Tone.DONE)
     return _open_state(
         document.open_due_date, document.date, document.as_of, part_paid=bool(document.settled_by)
     )
 
 
 def open_item_state(item: OpenItem, as_of: dt.date) -> DocumentState:
-    """The words for an open item's state as of a day, the same as `document_state` gives."""
+    """The state of an open item as of a day, the same as `document_state` gives."""
     entry = item.entry
     if not entry.is_debit:
-        words = f"{entry.currency} {format_amount(item.open_amount)} left to use"
-        return DocumentState(words, Tone.OPEN)
+        return _left_to_use(entry.currency, item.open_amount)
     part_paid = item.open_amount < entry.amount
     return _open_state(entry.due_date, entry.date, as_of, part_paid=part_paid)
 
 
-def _credit_note_state(document: DocumentView, left: Decimal) -> DocumentState:
-    if not left:
-        return DocumentState("Used in full", Tone.DONE)
-    return DocumentState(f"{document.currency} {format_amount(left)} left to use", Tone.OPEN)
+def _left_to_use(currency: str, left: Decimal) -> DocumentState:
+    words = STATE_WORDS[StateCode.LEFT_TO_USE].english(money=f"{currency} {format_amount(left)}")
+    return DocumentState(
+        words, Tone.OPEN, code=StateCode.LEFT_TO_USE, currency=currency, amount=left
+    )
 
 
 def _open_state(
     due: dt.date | None, date: dt.date, as_of: dt.date, *, part_paid: bool
 ) -> DocumentState:
     if due is None:
-        since = _days(max(0, (as_of - date).days))
-        return DocumentState(f"Open, {since} since invoice date", Tone.OPEN, part_paid)
+        since = max(0, (as_of - date).days)
+        return _state(StateCode.OPEN_SINCE, Tone.OPEN, since, part_paid=part_paid)
     days = (due - as_of).days
     if days < 0:
-        return DocumentState(f"{_days(-days)} overdue", Tone.OVERDUE, part_paid)
-    words = {0: "Due today", 1: "Due tomorrow"}.get(days, f"Due in {days} days")
-    return DocumentState(words, Tone.OPEN, part_paid)
+        return _state(StateCode.OVERDUE, Tone.OVERDUE, -days, part_paid=part_paid)
+    code = {0: StateCode.DUE_TODAY, 1: StateCode.DUE_TOMORROW}.get(days, StateCode.DUE_IN)
+    return _state(code, Tone.OPEN, days, part_paid=part_paid)
 
 
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+def _state(
+    code: StateCode, tone: Tone, days: int | None = None, *, part_paid: bool = False
+) -> DocumentState:
+    return DocumentState(STATE_WORDS[code].english(days), tone, part_paid, code, days)

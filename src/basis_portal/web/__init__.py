@@ -1,0 +1,15 @@
+"""The pages, by Flask: for customers under their link, and for staff. Extra ``web``."""
+
+from .apps import create_app, customer_app, staff_app
+from .site import HostLinks, Staff, Theme
+from .token_filter import TokenFilter
+
+__all__ = [
+    "HostLinks",
+    "Staff",
+    "Theme",
+    "TokenFilter",
+    "create_app",
+    "customer_app",
+    "staff_app",
+]

@@ -1,0 +1,134 @@
+"""The customers' pages: the same ones under a link, and in a preview by staff."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, NotFound
+
+from ...errors import (
+    AccessDenied,
+    DocumentNotFound,
+    InvalidValue,
+    PortalNotAvailable,
+    SectionHidden,
+)
+from ...portal import PortalAccess
+from ..faults import handle_faults
+from ..flask_app import choose_language, make_app, site
+from ..site import Site
+from . import documents, messages, overview, statement
+from .frame import show
+
+PAGES = (
+    ("", overview.show_overview),
+    ("/invoices", documents.show_invoices),
+    ("/sales-orders", documents.show_sales_orders),
+    ("/credit-notes", documents.show_credit_notes),
+    ("/document/<key>", documents.show_document),
+    ("/document/<key>/file", documents.send_file),
+    ("/statement", statement.show_statement),
+    ("/messages", messages.show_messages),
+)
+
+
+def make_customer_app(site: Site, *, root: str) -> Flask:
+    """The app of the customers' pages under their links."""
+    app = make_app(site, root=root, scripts=False)
+    app.register_blueprint(customer_pages("link", _open_link), url_prefix="/<text>")
+    app.add_url_rule("/", "no_link", _no_link)
+    app.register_error_handler(AccessDenied, access_denied)
+    app.register_error_handler(PortalNotAvailable, not_available)
+    handle_faults(app, _fault, _http_error)
+    return app
+
+
+def customer_pages(name: str, enter: object) -> Blueprint:
+    """The pages, entered by ``enter``: given the part of the address, it sets ``g.access``."""
+    pages = Blueprint(name, __name__)
+
+    @pages.url_value_preprocessor
+    def take(_: str | None, values: dict[str, str] | None) -> None:
+        g.place = {} if values is None else {"text": values.pop("text", "")}
+
+    @pages.url_defaults
+    def give(_: str, values: dict[str, object]) -> None:
+        for key, value in g.get("place", {}).items():
+            values.setdefault(key, value)
+
+    @pages.before_request
+    def come_in() -> None:
+        access: PortalAccess = enter(g.place["text"])  # type: ignore[operator]
+        g.access = access
+        choose_language(access.customer.language)
+
+    for rule, view in PAGES:
+        pages.add_url_rule(rule, view.__name__, view)
+    pages.add_url_rule(
+        "/messages", messages.send_message.__name__, messages.send_message, methods=["POST"]
+    )
+    pages.add_url_rule("/<path:_>", "nowhere", _nowhere, methods=["GET", "POST"])
+    pages.register_error_handler(SectionHidden, _not_found)
+    pages.register_error_handler(DocumentNotFound, _not_found)
+    pages.register_error_handler(InvalidValue, _not_found)
+    pages.register_error_handler(NotFound, _not_found)
+    return pages
+
+
+def _open_link(text: str) -> PortalAccess:
+    return site().portal.open(text, record=_counts_as_opened())
+
+
+def _no_link() -> Response:
+    """The address without any link is refused as a wrong link is."""
+    _open_link("")
+    raise AccessDenied
+
+
+def _counts_as_opened() -> bool:
+    """False for HEAD, for prefetching, and over https for what is no visit to a page.
+
+    Mail scanners and chat previews fetch links. Over plain http no browser says how it
+    fetches, so there all but HEAD counts.
+    """
+    purpose = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
+    if request.method == "HEAD" or "prefetch" in purpose.lower():
+        return False
+    if not site().portal.base_url.startswith("https:"):
+        return True
+    return request.headers.get("Sec-Fetch-Mode") == "navigate"
+
+
+# --- refusals -----------------------------------------------------------------------------
+
+
+def access_denied(_: AccessDenied) -> Response:
+    """One page whatever the cause."""
+    return show("customer/access_denied.html", 403, access=None)
+
+
+def not_available(_: PortalNotAvailable) -> Response:
+    """No 5xx: monitors and proxies act on those."""
+    return show("customer/not_available.html", 403, access=None)
+
+
+def _not_found(_: Exception) -> Response:
+    return show("customer/not_found.html", 404)
+
+
+def _nowhere(_: str) -> Response:
+    raise NotFound
+
+
+def _fault(reference: str, status: int) -> Response:
+    typed = request.form.get("text", "") if request.method == "POST" else ""
+    return show("customer/fault.html", status, access=None, reference=reference, typed=typed)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.code == 404:
+        return show("customer/access_denied.html", 403, access=None)
+    response = show("customer/http_error.html", error.code or 500, access=None, error=error)
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response

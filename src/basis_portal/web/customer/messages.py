@@ -1,0 +1,143 @@
+"""The thread with the seller, and the form to write."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import Any
+
+import attrs
+from flask import Response, redirect, request, url_for
+
+from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, message_text
+from ...domain.visibility import Section
+from ...errors import DocumentNotFound, InvalidValue, TooManyMessages
+from ..addresses import id_of
+from ..flask_app import _, language, site
+from .frame import here, show
+
+PURPOSE = "message"
+PAGE = 50
+
+
+@attrs.define
+class MessageForm:
+    """What the form holds.
+
+    Attributes:
+        value: shows that it came from a page of ours.
+        once: makes one message of a form that is sent twice.
+        text: what was typed.
+        about: key of the document it is about, or empty.
+        error: why it was refused, or empty.
+    """
+
+    value: str
+    once: str
+    text: str = ""
+    about: str = ""
+    error: str = ""
+
+
+def new_form(**given: str) -> MessageForm:
+    """A form for whoever opened the link; in a preview it cannot be sent."""
+    token_id = here().token_id
+    value = "" if token_id is None else site().portal.forms.value(PURPOSE, token_id)
+    return MessageForm(value, given.pop("once", "") or secrets.token_urlsafe(16), **given)
+
+
+def show_messages(form: MessageForm | None = None, status: int = 200) -> Response:
+    """The thread, oldest first, and the form below it."""
+    access = here()
+    found = access.messages(after=request.args.get("after") or None, limit=PAGE)
+    thread = list(reversed(found.items))
+    return show(
+        "customer/messages.html",
+        status,
+        section=Section.MESSAGES.value,
+        thread=thread,
+        titles=_titles(thread),
+        older=found.next,
+        after=request.args.get("after"),
+        sent=request.args.get("sent") == "1" and form is None,
+        form=form or new_form(),
+        limit=MESSAGE_LIMIT,
+    )
+
+
+def _titles(thread: list[Any]) -> dict[str, Any]:
+    """The documents the messages are about, by id."""
+    access, titles = here(), {}
+    for document_id in {one.document_id for one in thread if one.document_id}:
+        try:
+            titles[document_id] = access.document(document_id).document
+        except DocumentNotFound:  # hidden since the thread was read
+            continue
+    return titles
+
+
+def send_message() -> Response:
+    """Send what was typed; what is refused comes back with its text."""
+    access, portal = here(), site().portal
+    text, about = request.form.get("text", ""), request.form.get("about", "")
+    once = request.form.get("once", "")
+    typed = {"text": text, "about": about, "once": once if _is_once(once) else ""}
+    if access.token_id is None:
+        return show_messages(new_form(**typed, error=_("A preview sends no messages.")), 403)
+    if not portal.forms.accepts(PURPOSE, access.token_id, request.form.get("form")):
+        return show_messages(
+            new_form(**typed, error=_("Please press Send message once more.")), 403
+        )
+    try:
+        document_id = _document_id(about) if about else None
+        access.send_message(text, document_id=document_id, idempotency_key=typed["once"] or None)
+    except DocumentNotFound:
+        typed["about"] = ""
+        error = _("That document is no longer in your portal. Send the message without it?")
+        return show_messages(new_form(**typed, error=error), 404)
+    except TooManyMessages as refused:
+        return show_messages(new_form(**typed, error=_too_many(refused.retry_at)), 429)
+    except InvalidValue:
+        return show_messages(new_form(**typed, error=_why(text)), 400)
+    return redirect(url_for(".show_messages", sent=1, _anchor="sent"), 303)  # type: ignore[return-value]
+
+
+def _document_id(key: str) -> str:
+    found = id_of(key)
+    if found is None:
+        raise DocumentNotFound
+    return found
+
+
+def _is_once(text: str) -> bool:
+    return 0 < len(text) <= 64 and text.isascii() and text.isprintable()
+
+
+def _why(text: str) -> str:
+    length = len(message_text(text))
+    if not length:
+        return _("Please write something first.")
+    if length > MESSAGE_LIMIT:
+        return _(
+            "Your message has %(length)s characters. The limit is %(limit)s.",
+            length=language().count(length),
+            limit=language().count(MESSAGE_LIMIT),
+        )
+    return _("Your message contains a character that cannot be sent, such as a control character.")
+
+
+def _too_many(retry_at: dt.datetime | None) -> str:
+    said = language().ngettext(
+        "You have sent %(count)s message in the last hour.",
+        "You have sent %(count)s messages in the last hour.",
+        MESSAGES_AN_HOUR,
+    )
+    if retry_at is None:
+        return said
+    minute = dt.timedelta(minutes=1)
+    whole = retry_at.replace(second=0, microsecond=0)
+    when = whole if whole == retry_at else whole + minute  # words must not promise too early
+    again = _(
+        "You can write again at %(time)s.", time=language().time(when, site().portal.timezone)
+    )
+    return f"{said} {again}"

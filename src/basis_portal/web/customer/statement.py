@@ -1,0 +1,154 @@
+"""The statement of account: a period, activity or open items, and the aging beside it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from flask import Response, request, url_for
+
+from ...domain.aging import Aging
+from ...domain.allocation import OpenItem
+from ...domain.periods import PeriodName, named_period
+from ...domain.phrases import Phrase
+from ...domain.statement import ACTIVITY, OPEN_ITEMS
+from ...domain.visibility import Section
+from ..addresses import id_of, key_of
+from ..flask_app import _, language, site
+from ..forms import day_typed
+from .frame import here, show
+
+LINES = 200
+QUICK = (
+    (PeriodName.THIS_MONTH, Phrase("This month")),
+    (PeriodName.LAST_MONTH, Phrase("Last month")),
+    (PeriodName.THIS_QUARTER, Phrase("This quarter")),
+    (PeriodName.THIS_YEAR, Phrase("This year")),
+    (PeriodName.LAST_12_MONTHS, Phrase("Last 12 months")),
+)
+
+
+@attrs.define
+class Asked:
+    """What the form asks for.
+
+    Attributes:
+        view: activity or open_items.
+        start, end: the period.
+        start_typed, end_typed: what stands in the fields.
+        cut: True where the end was in the future.
+        error: why the period is none, or empty.
+    """
+
+    view: str
+    start: dt.date
+    end: dt.date
+    start_typed: str
+    end_typed: str
+    cut: bool = False
+    error: str = ""
+
+
+def show_statement() -> Response:
+    """The statement of the period asked for; where that is none, the form says why."""
+    access, asked = here(), _asked(site().portal.today())
+    if asked.error:
+        access.statement(asked.end, asked.end, aging=False)  # a hidden statement tells nothing
+        return _page(asked, 400)
+    currency, after = request.args.get("currency"), request.args.get("after")
+    if currency and after:
+        one = access.statement_page(currency, asked.start, asked.end, after=after, limit=LINES)
+        return _page(asked, page=one)
+    found = access.statement(asked.start, asked.end, asked.view)
+    if asked.view == OPEN_ITEMS:
+        items = {
+            name: _some(one.open_items, currency == name) for name, one in found.by_currency.items()
+        }
+        return _page(asked, statement=found, items=items)
+    first = {
+        name: access.statement_page(name, asked.start, asked.end, limit=LINES)
+        for name, section in found.by_currency.items()
+        if len(section.lines) > LINES
+    }
+    return _page(asked, statement=found, first=first)
+
+
+def _some(items: Sequence[OpenItem], is_asked: bool) -> tuple[Sequence[OpenItem], str | None]:
+    """Up to 200 open items, those after the one named, and the key of the last if there are more."""
+    start = 0
+    if is_asked and (last := id_of(request.args.get("item", ""))):
+        start = next((i + 1 for i, one in enumerate(items) if one.entry.id == last), 0)
+    some = items[start : start + LINES]
+    more = start + LINES < len(items)
+    return some, key_of(some[-1].entry.id) if more else None
+
+
+def _page(asked: Asked, status: int = 200, **values: Any) -> Response:
+    today = site().portal.today()
+    return show(
+        "customer/statement.html",
+        status,
+        section=Section.STATEMENT.value,
+        asked=asked,
+        today=today,
+        quick=_quick(today, asked),
+        parts=parts_of,
+        **values,
+    )
+
+
+def _asked(today: dt.date) -> Asked:
+    args = request.args
+    view = OPEN_ITEMS if args.get("view") == OPEN_ITEMS else ACTIVITY
+    usual = named_period(PeriodName.DEFAULT, today)
+    asked = Asked(
+        view,
+        usual.start,
+        usual.end,
+        args.get("from", usual.start.isoformat())[:40],
+        args.get("to", usual.end.isoformat())[:40],
+    )
+    try:
+        start, end = day_typed(asked.start_typed), day_typed(asked.end_typed)
+    except ValueError:
+        asked.error = _("Please write dates as year, month and day, such as 2026-04-14.")
+        return asked
+    asked.end = min(end or today, today)
+    asked.cut = end is not None and end > today
+    asked.start = start or named_period(PeriodName.DEFAULT, asked.end).start
+    asked.start_typed, asked.end_typed = asked.start.isoformat(), asked.end.isoformat()
+    if asked.start > asked.end:
+        asked.error = _("From must not be after To.")
+        asked.end_typed = (end or today).isoformat()
+    return asked
+
+
+def _quick(today: dt.date, asked: Asked) -> Iterator[tuple[str, str, bool]]:
+    """Address, words and whether it is the one shown, of each period that has a name."""
+    for name, words in QUICK:
+        period = named_period(name, today)
+        address = url_for(
+            ".show_statement",
+            view=asked.view,
+            to=period.end.isoformat(),
+            **{"from": period.start.isoformat()},  # type: ignore[arg-type]
+        )
+        present = (asked.start, asked.end) == (period.start, period.end)
+        yield address, language().say(words), present
+
+
+def parts_of(aging: Aging) -> list[tuple[int, str, str]]:
+    """The parts of the aging bar: which one, where it begins and how wide it is, in percent."""
+    whole = aging.open_debits
+    if not whole:
+        return []
+    parts, at = [], Decimal(0)
+    for number, bucket in enumerate(aging.buckets):
+        wide = bucket.amount * 100 / whole
+        if bucket.amount:
+            parts.append((number, f"{at:.3f}%", f"{wide:.3f}%"))
+        at += wide
+    return parts

@@ -1,0 +1,31 @@
+"""What people type into forms and addresses, as values; what cannot be one counts as nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from ..domain.checks import is_storable
+
+SEARCH_LIMIT = 100
+
+
+def searched(text: str | None) -> str | None:
+    """What is looked for, or None."""
+    found = (text or "").strip()[:SEARCH_LIMIT]
+    return found if found and is_storable(found) else None
+
+
+def year_asked(text: str | None) -> int | None:
+    """A year, or None."""
+    found = text or ""
+    return (
+        int(found)
+        if found.isascii() and found.isdigit() and 0 < len(found) <= 4 and int(found)
+        else None
+    )
+
+
+def day_typed(text: str | None) -> dt.date | None:
+    """A day as date fields send it. Raises `ValueError` for what is none; None for nothing."""
+    found = (text or "").strip()
+    return dt.date.fromisoformat(found) if found else None
