@@ -43,8 +43,9 @@ def stylesheet(colour: str) -> str:
     colour = check_colour("colour", colour)
     light, dark = _accent(colour, LIGHT), _accent(colour, DARK)
     return (
-        f":root{{--stripe:{colour};{light}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{--stripe:{colour};{dark}}}}}\n"
+        f":root{{--stripe:{colour}}}\n"
+        f"@media print,(prefers-color-scheme:light){{:root{{{light}}}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 _OFF = (
     "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
     "geolocation", "gyroscope", "magnetometer", "microphone", "midi", "payment",
-    "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "usb", "web-share",
+    "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "usb",
     "xr-spatial-tracking",
 )  # fmt: skip
 _POLICY = {
