@@ -82,3 +82,28 @@ def faults(session: nox.Session) -> None:
     """Kill, cut and starve the storages, and print what was found as a table."""
     session.install(".[test]")
     session.run("python", "-m", "tests.faults", *session.posargs)
+
+
+@nox.session
+def catalogues(session: nox.Session) -> None:
+    """Take new texts over into the catalogues of all languages, and compile them."""
+    session.install("babel>=2.12", "jinja2")
+    locales = "src/basis_portal/i18n/locales"
+    template = f"{session.create_tmp()}/basis_portal.pot"
+    extract = ["pybabel", "-q", "extract", "-F", f"{locales}/babel.cfg", "-o", template]
+    phrases = ["-k", "Phrase:1,1t", "-k", "Phrase:1,2,2t", "--no-location", "--sort-output"]
+    session.run(*extract, *phrases, "--omit-header", "src/basis_portal")
+    for language in ("de", "id"):
+        where = ["-d", locales, "-D", "basis_portal", "-l", language]
+        session.run(
+            "pybabel",
+            "-q",
+            "update",
+            "-i",
+            template,
+            *where,
+            "--no-fuzzy-matching",
+            "--ignore-obsolete",
+            "--omit-header",
+        )
+        session.run("pybabel", "-q", "compile", *where, "--statistics")

@@ -219,12 +219,11 @@ class PortalAccess:
 
     def has_file(self, document_id: str) -> bool:
         """True where `document_file` gives one. Raises `DocumentNotFound` as `document` does."""
-        abilities = self._context.document_abilities
-        if SupportsFileCheck not in abilities:
-            return SupportsFiles in abilities and self.document_file(document_id) is not None
-        document = self._look().document(document_id)
-        repository = cast(SupportsFileCheck, self._context.documents)
-        return repository.has_file(self._customer.id, document.id) is True
+        document, abilities = self._look().document(document_id), self._context.document_abilities
+        if SupportsFileCheck in abilities:
+            checking = cast(SupportsFileCheck, self._context.documents)
+            return checking.has_file(self._customer.id, document.id) is True
+        return SupportsFiles in abilities and self.document_file(document_id) is not None
 
     # --- the account
 
@@ -416,8 +415,8 @@ class PortalAccess:
 
     def _summary(self, admitted: Admitted, visible: Visible, invoices_only: bool) -> AccountSummary:
         summary = self._account(admitted).summary(invoices_only=invoices_only)
-        visible.learn(summary.entries())
-        return summary.with_items(visible.item)
+        all_open = visible.learn(summary.entries())
+        return summary if all_open else summary.with_items(visible.item)
 
     def _day(self, admitted: Admitted) -> dt.date:
         return self._context.today(admitted.now)

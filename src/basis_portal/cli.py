@@ -24,10 +24,11 @@ from .operate import add_commands
 FIRST_YEAR, LAST_YEAR = 1900, 9998
 
 _DEMO = """\
-Serves the pages on this machine alone until Ctrl+C: those of an invented seller,
-or of your own receivables. Prints the link of one customer, the address of the
-staff pages, and what to try. All data are in a temporary folder, which is removed
-at the end. Whoever works on this machine can open the staff pages meanwhile.
+Serves the pages on this machine alone until Ctrl+C: those of an invented
+seller, or of your own receivables. Prints the link of one customer, the
+address of the staff pages, and what to try. All data are in a temporary
+folder, which is removed at the end. Whoever works on this machine can open the
+staff pages meanwhile.
 """
 _DATA = """\
 FILE begins with the line

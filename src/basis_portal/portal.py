@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from .access import PortalAccess as PortalAccess  # pages name it from here
+import attrs
+
+from .access import PortalAccess as PortalAccess  # pages name what it gives from here
 from .admission import admit_preview, open_link
 from .audit_trail import AuditTrail
 from .clock import Clock, system_clock
@@ -29,6 +31,10 @@ from .repositories import (
     UnitOfWork,
 )
 from .settings import SettingsService
+from .tokens import IssueResult as IssueResult
+from .tokens import LinkCheck as LinkCheck
+from .tokens import Outcome as Outcome
+from .tokens import Skipped as Skipped
 from .tokens import TokenService, rarely
 
 
@@ -132,6 +138,13 @@ class Portal:
     def available(self) -> bool:
         """True where edition and feature switch give the portal, be it on or off."""
         return self._context.gate_is_open()
+
+    def unavailable_because(self) -> Literal["edition", "feature"] | None:
+        """What gives no portal, the edition before the feature; None where it is available."""
+        if self.available():
+            return None
+        with_feature = attrs.evolve(self._context, feature_enabled=True)
+        return "feature" if with_feature.gate_is_open() else "edition"
 
     def now(self) -> dt.datetime:
         """The present instant, UTC."""

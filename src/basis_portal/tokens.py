@@ -252,6 +252,17 @@ class TokenService:
 
     # --- many customers
 
+    def latest(self, customer_ids: Iterable[str]) -> Mapping[str, PortalToken]:
+        """The latest token, ended or not, of each of these customers that has any, by its id.
+
+        Asks no customer repository. Raises `InvalidValue`.
+        """
+        self._context.require_management()
+        ids, found = iter(_many("customer_ids", customer_ids)), dict[str, PortalToken]()
+        while batch := [check_id("customer_ids", one) for one in islice(ids, BATCH)]:
+            found.update(self._context.storage.tokens.latest(batch))
+        return found
+
     def ensure_many(
         self, customer_ids: Iterable[str], *, by: str | None = None
     ) -> Iterator[IssueResult]:

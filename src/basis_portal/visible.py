@@ -53,11 +53,17 @@ class Visible:
         self._customer_id = admitted.customer.id
         self._config = admitted.config
         self._openable: dict[str, bool] = {}
+        self._shown: dict[Section, bool] = {}
 
     # --- rules
 
     def shows(self, section: Section) -> bool:
         """True where the customer may open the section."""
+        if section not in self._shown:
+            self._shown[section] = self._may_show(section)
+        return self._shown[section]
+
+    def _may_show(self, section: Section) -> bool:
         if not BASE_RULES.shows_section(section, self._config):
             return False
         return self._host_agrees(lambda rules: rules.shows_section(section, self._config))

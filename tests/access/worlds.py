@@ -107,6 +107,7 @@ _KINDS = (
 def _calls() -> Iterator[Call]:
     yield Call("sections", lambda a: a.sections())
     yield Call("welcome_message", lambda a: a.welcome_message())
+    yield Call("overview", lambda a: a.overview())
     for kind, switch, prefix in _KINDS:
         yield from _document_calls(kind, switch, prefix)
     yield Call("statement", lambda a: a.statement(), "show_statement")
@@ -133,6 +134,7 @@ def _document_calls(kind: DocumentKind, switch: str | None, prefix: str) -> Iter
     yield Call(
         "document_file", lambda a: a.document_file(id_of(a)), switch, DocumentNotFound, about
     )
+    yield Call("has_file", lambda a: a.has_file(id_of(a)), switch, DocumentNotFound, about)
 
 
 CALLS = tuple(_calls())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from basis_portal.storage.sqlite import SQLiteStorage
 
-from . import accounts, importing, issuing, opening, postgres
+from . import accounts, importing, issuing, opening, pages, postgres
 from .measure import Result, print_table
 
 
@@ -32,6 +32,7 @@ def main() -> int:
             *_documents(folder, options.documents // scale, 10_000 // scale),
             *accounts.statement(folder, 100_000 // scale),
             *accounts.aging(folder, 200_000 // scale, 2_000 // scale, 1_000 // scale),
+            *pages.run(folder, 10_000 // scale),
             *postgres.run(1_000_000 // scale, 100_000 // scale, options.documents // scale),
         ]
     print_table(results)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import Counter
 
 import pytest
 
-from basis_portal import Portal, PortalConfig, TokenStatus
+from basis_portal import DocumentKind, EntryKind, Portal, PortalConfig, TokenStatus, Tone
 from basis_portal.demo import seller
+from basis_portal.demo.text import plain
 from basis_portal.demo.tour import tour
 from basis_portal.demo.view import customer_view
+from basis_portal.i18n.headline import headlines
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 
@@ -26,6 +29,8 @@ DAYS = [
     "2026-03-31",
 ]
 
+IDS = [customer.id for customer in seller.CUSTOMERS]
+
 
 def _at(day: str, time: str = "09:12:00") -> FrozenClock:
     return FrozenClock(dt.datetime.fromisoformat(f"{day}T{time}+00:00"))
@@ -35,11 +40,15 @@ def _tour(clock: FrozenClock) -> list[str]:
     return list(tour(InMemoryStorage(), clock))
 
 
-@pytest.fixture
-def portal() -> Portal:
-    """The portal of the invented seller, on the day the examples of the pages are of."""
+def _portal() -> Portal:
     clock = _at("2026-04-14")
     return seller.make_seller(InMemoryStorage(), clock, base_url="https://erp.example.com/portal")
+
+
+@pytest.fixture(scope="module")
+def portal() -> Portal:
+    """The portal of the invented seller, on the day the examples of the pages are of."""
+    return _portal()
 
 
 def _view(portal: Portal, customer_id: str, invoice_id: str | None = None) -> str:
@@ -91,8 +100,71 @@ def test_customers_are_in_every_state(portal: Portal) -> None:
     ]
     soon = portal.tokens.list(expiring_within=dt.timedelta(days=4))
     assert [token.customer_id for token in soon] == [seller.LUMIERE]
+    left = soon.items[0].expires_at - _at("2026-04-14").now
+    assert left > dt.timedelta(days=3, hours=8)  # "in 3 days" for as long as a demo may run
     assert portal.messages.unread_count() == 1
     assert len(portal.messages.thread(seller.KOPI)) == 2
+
+
+def test_each_state_of_an_account_is_there(portal: Portal) -> None:
+    """Overdue, settled, in favour, nothing yet and to pay: the headline of each customer."""
+    said = {
+        customer.id: [one.words for one in headlines(portal.preview(customer.id).summary())]
+        for customer in seller.CUSTOMERS
+    }
+    told = {name: [plain(words) for words in found] for name, found in said.items()}
+    assert told == {
+        seller.KOPI: ["EUR 1,200.00 overdue", "USD 640.00 to pay"],
+        seller.MUELLER: ["All settled"],
+        seller.ATHENS: ["EUR 250.00 in your favour"],
+        seller.BEAN_THERE: ["No invoices yet"],
+        seller.HAFENKONTOR: ["EUR 10,420.00 to pay"],
+        seller.LUMIERE: ["EUR 321.00 to pay"],
+        seller.AURORA: ["EUR 749.00 overdue"],
+        seller.HARBOUR: ["IDR 18,725,000.00 overdue"],
+    }
+
+
+def test_customers_speak_six_languages(portal: Portal) -> None:
+    """The customer whose link is shown reads English; others read five more languages."""
+    languages = {one.id: one.language for one in portal.customers.get_many(IDS).values()}
+    assert languages[seller.KOPI] == "en"
+    assert set(languages.values()) == {"de", "el", "en", "fr", "id", "it"}
+
+
+def test_one_customer_has_2400_invoices(portal: Portal) -> None:
+    """They are spread over six years, all but the latest are paid, and none is overdue."""
+    access = portal.preview(seller.HAFENKONTOR)
+    assert access.document_years(DocumentKind.SALES_INVOICE) == (*range(2026, 2019, -1),)
+    entries = portal.ledger.entries(seller.HAFENKONTOR)
+    invoices = [one for one in entries if one.kind is EntryKind.INVOICE]
+    assert len(invoices) == 2400
+    assert max(Counter(one.date for one in invoices).values()) <= 2
+    still_open = access.documents(DocumentKind.SALES_INVOICE, open_only=True, limit=200)
+    assert 20 <= len(still_open) <= 40
+    assert {one.state.tone for one in still_open}.isdisjoint({Tone.OVERDUE})
+
+
+def test_numbers_with_awkward_characters_can_be_opened(portal: Portal) -> None:
+    """One customer's numbers, which are their ids, hold ``/``, ``#`` and spaces."""
+    access = portal.preview(seller.MUELLER)
+    (order,) = access.documents(DocumentKind.SALES_ORDER)
+    (invoice,) = access.documents(DocumentKind.SALES_INVOICE, search="INV/")
+    assert (order.id, invoice.id) == ("SO/2026/7 #A", "INV/2026/0042 #2")
+    assert access.document(invoice.id).document.order_number == order.id
+
+
+def test_one_invoice_can_be_paid_online(portal: Portal) -> None:
+    """The overdue invoice that is shown has an address to pay at, which leads nowhere."""
+    detail = portal.preview(seller.KOPI).document("INV-1042")
+    assert detail.document.pay_url == "https://pay.example/nordlicht/INV-1042"
+
+
+def test_the_welcome_message_has_bank_details(portal: Portal) -> None:
+    """It has three lines, one of them with the account to pay to."""
+    lines = portal.settings.get().config.welcome_message.splitlines()
+    assert len(lines) == 3
+    assert "IBAN" in lines[1]
 
 
 def test_all_accounts_add_up(portal: Portal) -> None:
@@ -192,11 +264,12 @@ def test_a_long_account_is_a_page_of_fifty(portal: Portal) -> None:
     text = _view(portal, seller.HAFENKONTOR)
     listed = text[text.index("Invoices, newest first") : text.index("Statement of account")]
     assert len(re.findall(r"INV-\d+", listed)) == 50
-    assert "INV-2120" in listed
+    assert "INV-4400" in listed
 
 
-def test_what_is_switched_off_is_not_printed(portal: Portal) -> None:
+def test_what_is_switched_off_is_not_printed() -> None:
     """With every section switched off the invoices stay, and what they are worth."""
+    portal = _portal()
     portal.settings.save(PortalConfig(enabled=True))
     text = _view(portal, seller.KOPI)
     assert "EUR 1,200.00 overdue" in text

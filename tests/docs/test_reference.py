@@ -15,6 +15,7 @@ import pytest
 
 import basis_portal
 import basis_portal.testing
+import basis_portal.web
 from basis_portal import Portal, PortalConfig, PortalError, repositories
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.storage.postgres import PostgresStorage
@@ -28,6 +29,7 @@ PORTAL = Portal(InMemoryStorage(), secret_keys=["k" * 32], base_url="https://erp
 PUBLIC = {
     **{name: getattr(basis_portal, name) for name in basis_portal.__all__},
     **{name: getattr(basis_portal.testing, name) for name in basis_portal.testing.__all__},
+    **{name: getattr(basis_portal.web, name) for name in basis_portal.web.__all__},
     "InMemoryStorage": InMemoryStorage,
     "SQLiteStorage": SQLiteStorage,
     "PostgresStorage": PostgresStorage,
@@ -37,7 +39,7 @@ PUBLIC = {
         if isinstance(value, type) and value.__module__ == repositories.__name__
     },
 }
-"""What others may import: the package, its kit, its storages and the protocols."""
+"""What others may import: the package, its kit, its pages, its storages and the protocols."""
 
 CONSTRUCTED = ["Portal", "InMemoryStorage", "SQLiteStorage", "PostgresStorage", "FrozenClock"]
 """Classes without attrs that others construct; the rest of them is made by the library."""

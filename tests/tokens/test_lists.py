@@ -179,6 +179,24 @@ def test_history_is_oldest_first(portal: Portal, clock: FrozenClock) -> None:
     assert portal.tokens.get("C-9999") is None
 
 
+@pytest.mark.parametrize("batch", [1, 3, 1000])
+def test_latest_of_many(batch: int, crowd: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The latest token of each customer asked for, ended or not; who has none is left out."""
+    monkeypatch.setattr("basis_portal.tokens.BATCH", batch)
+    ids = ["K-8", "K-0", "K-9", "K-9", "nobody", "C-1001", "K-3"]
+    expected = {one: crowd.tokens.get(one) for one in ("K-0", "K-3", "K-8", "K-9")}
+    assert crowd.tokens.latest(ids) == expected
+    assert crowd.tokens.latest(one for one in ids) == expected
+    assert crowd.tokens.latest([]) == {}
+
+
+@pytest.mark.parametrize("wrong", ["K-1", b"K-1", None, 5, [""], [None], ["K-1", "\x00"]])
+def test_latest_of_what_is_no_customer(wrong: Any, portal: Portal) -> None:
+    """What is no list of customer ids is refused by name."""
+    with pytest.raises(InvalidValue, match=r"^customer_ids "):
+        portal.tokens.latest(wrong)
+
+
 def test_last_opened(portal: Portal, clock: FrozenClock, text_of: Callable[..., str]) -> None:
     """Of the tokens asked for, those that were opened, with the instant it was last noted."""
     tokens = [portal.tokens.generate(one).id for one in ("C-1001", "C-1002")]

@@ -238,6 +238,7 @@ MANAGEMENT: dict[str, Callable[[Portal], object]] = {
     "ensure": lambda p: p.tokens.ensure("C-1001"),
     "link": lambda p: p.tokens.link("C-1001"),
     "get": lambda p: p.tokens.get("C-1001"),
+    "latest": lambda p: p.tokens.latest(["C-1001"]),
     "ensure_many": lambda p: p.tokens.ensure_many(["C-1001"]),
     "regenerate_many": lambda p: p.tokens.regenerate_many(["C-1001"]),
     "list": lambda p: p.tokens.list(),

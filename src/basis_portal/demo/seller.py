@@ -92,7 +92,7 @@ def make_seller(storage: FullStorage, clock: Clock, *, base_url: str) -> Portal:
 
 
 def _issue_tokens(portal_at: Callable[[float], Portal]) -> None:
-    for days_ago, customer_id in ((40, AURORA), (27, LUMIERE), (20, HARBOUR)):
+    for days_ago, customer_id in ((40, AURORA), (26.5, LUMIERE), (20, HARBOUR)):
         portal_at(days_ago).tokens.generate(customer_id, by=STAFF)
     portal_at(8).tokens.revoke(HARBOUR, by=STAFF, reason="Their bookkeeper has left")
     for customer_id in (KOPI, MUELLER, ATHENS, HAFENKONTOR):

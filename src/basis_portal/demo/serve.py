@@ -166,8 +166,8 @@ def invented_scene(storage: FullStorage, clock: Clock, base_url: str, *, today: 
         to_try=(
             "Customer: open the overdue invoice. Why is 1,200.00 open? The page says so.",
             "Customer: Statement of account. Aging and open items add up to the balance.",
-            "Customer: send a message. Staff: Messages, answer it. Reload the customer's.",
-            "Staff: untick Show Statement of Account, save. Reload: gone, by address too.",
+            "Customer: send a message. Staff: Messages, answer it. Reload: it is there.",
+            "Staff: untick Show Statement of Account, save. It is gone, by address too.",
             "Staff: Manage Portal Access Tokens, Kopi Nusantara, Revoke. Reload: denied.",
             "Staff: Generate, Copy link. The new one works, the old one stays dead.",
         ),
@@ -198,7 +198,7 @@ def own_scene(
         to_try=(
             "Customer: Statement of account. Are balance and aging those of your books?",
             "Customer: open an invoice. What settled it, and what is still open of it?",
-            "Customer: send a message. Staff: Messages, answer it. Reload the customer's.",
+            "Customer: send a message. Staff: Messages, answer it. Reload: it is there.",
             "Staff: Manage Portal Access Tokens. Every customer has a link to copy.",
             "Staff: Revoke one. Reload the page it opened: Access denied.",
         ),

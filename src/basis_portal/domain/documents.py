@@ -31,6 +31,8 @@ URL_LIMIT = 2000
 class DocumentKind(StrEnum):
     """What a document is."""
 
+    __hash__ = str.__hash__  # that of an enum is Python code, called for each entry of an account
+
     SALES_INVOICE = "sales_invoice"
     SALES_ORDER = "sales_order"
     CREDIT_NOTE = "credit_note"

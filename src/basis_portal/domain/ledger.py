@@ -17,6 +17,8 @@ from .money import IS_AMOUNT, IS_AMOUNT_ABOVE_ZERO, exact, negate
 class EntryKind(StrEnum):
     """What a ledger entry is; the kind gives the side."""
 
+    __hash__ = str.__hash__  # that of an enum is Python code, called for each entry of an account
+
     INVOICE = "invoice"
     REFUND = "refund"
     DEBIT_ADJUSTMENT = "debit_adjustment"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
 
 from ..errors import InvalidValue
 from .checks import checked
@@ -41,6 +42,7 @@ def to_units(amount: Decimal) -> int:
     return int(_EXACT.scaleb(amount, AMOUNT_DECIMALS))
 
 
+@lru_cache(4096)
 def from_units(units: int) -> Decimal:
     """The amount of so many ten-thousandths, with two decimals where these say it all."""
     if units % 100 == 0:

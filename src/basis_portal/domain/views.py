@@ -140,7 +140,6 @@ class StateCode(StrEnum):
 
 
 STATE_WORDS = {
-    StateCode.NONE: Phrase(""),
     StateCode.NOT_ON_ACCOUNT: Phrase("Not yet on the account"),
     StateCode.LEFT_TO_USE: Phrase("%(money)s left to use"),
     StateCode.USED_IN_FULL: Phrase("Used in full"),
@@ -154,7 +153,7 @@ STATE_WORDS = {
     StateCode.DUE_TOMORROW: Phrase("Due tomorrow"),
     StateCode.DUE_IN: Phrase("Due in %(count)s day", "Due in %(count)s days"),
 }
-"""The one table of status words."""
+"""The one table of status words; a sales order has none."""
 
 
 @attrs.define(frozen=True)
@@ -236,4 +235,5 @@ def _open_state(
 def _state(
     code: StateCode, tone: Tone, days: int | None = None, *, part_paid: bool = False
 ) -> DocumentState:
-    return DocumentState(STATE_WORDS[code].english(days), tone, part_paid, code, days)
+    words = STATE_WORDS[code].english(days) if code in STATE_WORDS else ""
+    return DocumentState(words, tone, part_paid, code, days)

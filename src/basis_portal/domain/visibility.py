@@ -11,6 +11,8 @@ from .documents import Document, DocumentKind, DocumentStatus
 class Section(StrEnum):
     """A part of the portal that a customer can open."""
 
+    __hash__ = str.__hash__  # that of an enum is Python code, called for each entry of an account
+
     INVOICES = "invoices"
     SALES_ORDERS = "sales_orders"
     CREDIT_NOTES = "credit_notes"

@@ -51,18 +51,22 @@ class Language:
 
     def ngettext(self, one: str, many: str, count: int, **values: object) -> str:
         """The words for an English text in which a number counts."""
-        return self._catalogue.ngettext(one, many, count) % {"count": count, **values}
+        return self.plural(one, many, count) % {"count": count, **values}
+
+    def plural(self, one: str, many: str, count: int) -> str:
+        """The words that go with a number, their values not yet filled in."""
+        return self._catalogue.ngettext(one, many, count)
 
     def say(self, phrase: Phrase, count: int | None = None, **values: object) -> str:
         """A phrase of the domain in this language."""
-        if not phrase.one:
-            return ""
         if phrase.many is None or count is None:
             return self.gettext(phrase.one, **values)
         return self.ngettext(phrase.one, phrase.many, count, **values)
 
     def state(self, state: DocumentState) -> str:
         """The state of a document in words."""
+        if state.code not in STATE_WORDS:
+            return ""
         money = ""
         if state.currency is not None and state.amount is not None:
             money = self.money(state.currency, state.amount)
@@ -100,11 +104,8 @@ def language_for(tag: str | None) -> Language:
     return Language(tag or "en")
 
 
-def best_language(*tags: str | None, accepted: Iterable[str] = (), default: str = "en") -> Language:
-    """The language of the first tag given, else the first accepted one we have words for."""
-    for tag in tags:
-        if tag:
-            return language_for(tag)
+def best_language(*, accepted: Iterable[str], default: str) -> Language:
+    """The first accepted language we have words for, else ``default``."""
     for tag in accepted:
         if tag.split("-")[0].lower() in CATALOGUES:
             return language_for(tag)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from ..domain.allocation import AppliedPart, OpenItem, parts_by_allocation
-from ..domain.checks import check_member
+from ..domain.checks import check_member, trusted
 from ..domain.ledger import Allocation, EntryKey, LedgerEntry
 from ..domain.money import format_amount, from_units, to_units
 from ..domain.summary import Payment
@@ -88,7 +89,10 @@ class SQLLedger(SQLRepository, StoredLedger):
             entries[entry.id] = entry
             left[entry.id] = left.get(entry.id, 0) + units
         ordered = sorted(entries.values(), key=lambda entry: entry.key)
-        return [OpenItem(entry, from_units(left[entry.id])) for entry in ordered]
+        return [
+            trusted(OpenItem, entry=entry, open_amount=from_units(left[entry.id]))
+            for entry in ordered
+        ]
 
     def currencies(self, customer_id: str, *, until: dt.date) -> Sequence[str]:
         values = self._of(customer_id) | {"day": until.isoformat()}
@@ -214,10 +218,9 @@ class SQLLedger(SQLRepository, StoredLedger):
                 )
 
 
-def _with_units(*columns: object) -> tuple[LedgerEntry, int]:
-    """An entry and, in the last column, units of it."""
-    *entry, units = columns
-    return _sql.to_entry(*entry), units  # type: ignore[arg-type, return-value]
+def _with_units(units: int, *entry: Any) -> tuple[LedgerEntry, int]:
+    """An entry and, in the first column, units of it."""
+    return _sql.to_entry(*entry), units
 
 
 def _payment(currency: str, day: str, high: int, low: int) -> tuple[str, Payment]:
@@ -279,10 +282,10 @@ _CURRENCIES = (
 )
 # What is open now, and what is settled now but by allocations that do not count yet.
 _OPEN_ITEMS = f"""
-    SELECT {_ENTRY}, open_units FROM entries
+    SELECT open_units, {_ENTRY} FROM entries
     WHERE {_OWN} AND date <= :day AND open_units > 0
     UNION ALL
-    SELECT {_ENTRY}, allocations.units FROM allocations CROSS JOIN entries
+    SELECT allocations.units, {_ENTRY} FROM allocations CROSS JOIN entries
     ON entries.tenant = :tenant AND entries.id IN (debit_id, credit_id) AND entries.date <= :day
     WHERE allocations.tenant = :tenant AND allocations.customer_id = :customer AND counted_on > :day
 """
@@ -304,7 +307,7 @@ _ENTRIES_OF_DOCUMENTS = (
 )
 _OF_IDS = "FROM json_each(?) AS wanted CROSS JOIN entries ON tenant = ? AND entries.id = value"
 _ENTRIES_BY_ID = f"SELECT {_ENTRY} {_OF_IDS} WHERE customer_id = ? {_IN_ORDER}"
-_ENTRIES_WITH_LEFT = f"SELECT {_ENTRY}, open_units {_OF_IDS}"
+_ENTRIES_WITH_LEFT = f"SELECT open_units, {_ENTRY} {_OF_IDS}"
 _ALLOCATED = f"SELECT entries.id, units - open_units {_OF_IDS} WHERE open_units < units"
 _ENTRY_KEYS = f"{_sql.ENTRY}, side, open_units"
 _SAVE_ENTRY = (

@@ -10,7 +10,8 @@ from ..domain.seller import Seller
 from ..errors import InvalidValue
 from ..portal import Portal
 from .customer import make_customer_app
-from .mounting import Both, WSGIApp
+from .headers import security_headers
+from .mounting import Both, FixedRoot, Headers, WSGIApp, not_found, root_of
 from .site import Authorize, HostLinks, Site, Theme, nobody
 from .staff import make_staff_app
 
@@ -36,7 +37,7 @@ def customer_app(
         InvalidValue: an argument breaks its rule.
     """
     site = Site.of(portal, seller, theme, host)
-    return make_customer_app(site, root=_path_of(portal.base_url))
+    return make_customer_app(site, root=_path_of(portal))
 
 
 def staff_app(
@@ -52,8 +53,8 @@ def staff_app(
 
     Args:
         portal: whose pages.
-        authorize: given the WSGI environ, names the member of staff (text or `Staff`) or
-            nobody (None). Without it nobody gets in.
+        authorize: given the WSGI environ of each request, names the member of staff (text or
+            `Staff`) or nobody (None). Without it nobody gets in.
         seller: as for `customer_app`; the previews show it.
         theme: as for `customer_app`.
         host: the ways back into the host's application.
@@ -65,8 +66,8 @@ def staff_app(
     """
     if not callable(authorize):
         raise InvalidValue.of("authorize", authorize, "must be a callable given the WSGI environ")
-    site = Site.of(portal, seller, theme, host)
-    return make_staff_app(site, authorize, root=path)
+    root = None if path is None else root_of("path", path)
+    return make_staff_app(Site.of(portal, seller, theme, host), authorize, root=root)
 
 
 def create_app(
@@ -76,19 +77,28 @@ def create_app(
     seller: Seller | None = None,
     theme: Theme | None = None,
     host: HostLinks | None = None,
+    path: str | None = None,
 ) -> WSGIApp:
     """Both in one WSGI callable, for a host's root.
 
-    The customers' pages are at the path of ``base_url``, the staff's at ``/settings/portal``.
-    Arguments and errors as for `staff_app`.
+    The customers' pages are at the path of ``base_url``, the staff's at ``/settings/portal``,
+    and all else is not found. Arguments and errors as for `staff_app`, but ``path`` is the
+    whole path of the host's root.
     """
-    return Both(
+    base_path = _path_of(portal)
+    if f"{STAFF_PATH}/" in f"{base_path}/":
+        rule = f"must have a path of its own: {STAFF_PATH} is that of the staff's pages"
+        raise InvalidValue.of("base_url", portal.base_url, rule)
+    https = portal.base_url.startswith("https:")
+    both = Both(
         customer_app(portal, seller=seller, theme=theme, host=host),
         staff_app(portal, authorize=authorize, seller=seller, theme=theme, host=host),
-        base_path=_path_of(portal.base_url),
+        Headers(not_found, security_headers(https=https, scripts=False)),
+        base_path=base_path,
         staff_path=STAFF_PATH,
     )
+    return both if path is None else FixedRoot(both, root_of("path", path))
 
 
-def _path_of(base_url: str) -> str:
-    return unquote(urlsplit(base_url).path)
+def _path_of(portal: Portal) -> str:
+    return root_of("base_url", unquote(urlsplit(portal.base_url).path))

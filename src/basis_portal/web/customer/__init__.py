@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 
@@ -34,7 +36,7 @@ PAGES = (
 def make_customer_app(site: Site, *, root: str) -> Flask:
     """The app of the customers' pages under their links."""
     app = make_app(site, root=root, scripts=False)
-    app.register_blueprint(customer_pages("link", _open_link), url_prefix="/<text>")
+    app.register_blueprint(customer_pages("link", _open_link))
     app.add_url_rule("/", "no_link", _no_link)
     app.register_error_handler(AccessDenied, access_denied)
     app.register_error_handler(PortalNotAvailable, not_available)
@@ -42,9 +44,9 @@ def make_customer_app(site: Site, *, root: str) -> Flask:
     return app
 
 
-def customer_pages(name: str, enter: object) -> Blueprint:
-    """The pages, entered by ``enter``: given the part of the address, it sets ``g.access``."""
-    pages = Blueprint(name, __name__)
+def customer_pages(name: str, enter: Callable[[str], PortalAccess], below: str = "") -> Blueprint:
+    """The pages at ``below``, entered by ``enter``, which is given the part of the address."""
+    pages = Blueprint(name, __name__, url_prefix=f"{below}/<text>")
 
     @pages.url_value_preprocessor
     def take(_: str | None, values: dict[str, str] | None) -> None:
@@ -57,8 +59,8 @@ def customer_pages(name: str, enter: object) -> Blueprint:
 
     @pages.before_request
     def come_in() -> None:
-        access: PortalAccess = enter(g.place["text"])  # type: ignore[operator]
-        g.access = access
+        access = enter(g.place["text"])
+        g.access, g.root = access, f"{request.script_root}{below}/{g.place['text']}"
         choose_language(access.customer.language)
 
     for rule, view in PAGES:
@@ -88,10 +90,10 @@ def _counts_as_opened() -> bool:
     """False for HEAD, for prefetching, and over https for what is no visit to a page.
 
     Mail scanners and chat previews fetch links. Over plain http no browser says how it
-    fetches, so there all but HEAD counts.
+    fetches, so there all but HEAD and OPTIONS counts.
     """
     purpose = request.headers.get("Sec-Purpose", request.headers.get("Purpose", ""))
-    if request.method == "HEAD" or "prefetch" in purpose.lower():
+    if request.method not in ("GET", "POST") or "prefetch" in purpose.lower():
         return False
     if not site().portal.base_url.startswith("https:"):
         return True
@@ -120,8 +122,15 @@ def _nowhere(_: str) -> Response:
 
 
 def _fault(reference: str, status: int) -> Response:
-    typed = request.form.get("text", "") if request.method == "POST" else ""
-    return show("customer/fault.html", status, access=None, reference=reference, typed=typed)
+    return show("customer/fault.html", status, access=None, reference=reference, typed=_typed())
+
+
+def _typed() -> str:
+    """The text that was sent, to be given back; none where the form itself cannot be read."""
+    try:
+        return request.form.get("text", "") if request.method == "POST" else ""
+    except HTTPException:
+        return ""
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -86,7 +86,7 @@ def send_file(key: str) -> Response:
     from io import BytesIO
 
     known = _MEDIA_TYPE.fullmatch(file.media_type)
-    return flask_send_file(  # type: ignore[return-value]
+    response = flask_send_file(
         BytesIO(file.content),
         request.environ,
         mimetype=file.media_type if known else "application/octet-stream",
@@ -94,6 +94,8 @@ def send_file(key: str) -> Response:
         download_name=re.sub(r"[\x00-\x1f\x7f/\\]", "_", file.name),
         response_class=Response,
     )
+    del response.headers["Cache-Control"]  # "no-cache", which may be kept; ours is stricter
+    return response  # type: ignore[return-value]
 
 
 def _asked(key: str) -> str:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Response, g, url_for
+from flask import Response, g
 
 from ...domain.phrases import Phrase
 from ...domain.visibility import Section
@@ -15,11 +15,11 @@ from ..flask_app import language, page, site
 
 SOON = dt.timedelta(days=7)
 NAVIGATION = (
-    (Section.INVOICES, ".show_invoices", Phrase("Invoices")),
-    (Section.SALES_ORDERS, ".show_sales_orders", Phrase("Sales orders")),
-    (Section.CREDIT_NOTES, ".show_credit_notes", Phrase("Credit notes")),
-    (Section.STATEMENT, ".show_statement", Phrase("Statement of account")),
-    (Section.MESSAGES, ".show_messages", Phrase("Messages")),
+    (Section.INVOICES, "/invoices", Phrase("Invoices")),
+    (Section.SALES_ORDERS, "/sales-orders", Phrase("Sales orders")),
+    (Section.CREDIT_NOTES, "/credit-notes", Phrase("Credit notes")),
+    (Section.STATEMENT, "/statement", Phrase("Statement of account")),
+    (Section.MESSAGES, "/messages", Phrase("Messages")),
 )
 
 _FROM_G: Any = object()
@@ -44,13 +44,14 @@ def show(
         access = g.get("access")
     if access is not None and sections is None:
         sections = access.sections()
-    now = site().portal.now()
+    now = site().portal.now() if access is not None else None
     return page(
         template,
         status,
         access=access,
         navigation=navigation(sections or ()),
         sections=sections or (),
+        root=g.get("root", ""),
         now=now,
         days_left=_days_left(access, now),
         **values,
@@ -59,15 +60,16 @@ def show(
 
 def navigation(sections: Sequence[Section]) -> list[tuple[str, str, str]]:
     """Section, address and words of each page that the customer may open, in their order."""
+    root, said = g.get("root", ""), language().say
     return [
-        (section.value, url_for(endpoint), language().say(words))
-        for section, endpoint, words in NAVIGATION
+        (section.value, root + path, said(words))
+        for section, path, words in NAVIGATION
         if section in sections
     ]
 
 
-def _days_left(access: PortalAccess | None, now: dt.datetime) -> int | None:
+def _days_left(access: PortalAccess | None, now: dt.datetime | None) -> int | None:
     """Whole days left of a link that soon expires; None where there is time."""
-    if access is None or access.expires_at is None or access.expires_at - now > SOON:
+    if not (access and now and access.expires_at) or access.expires_at - now > SOON:
         return None
     return (access.expires_at - now).days

@@ -9,10 +9,19 @@ from ...errors import InvalidValue, PortalNotAvailable
 from ..faults import handle_faults
 from ..flask_app import choose_language, make_app
 from ..site import Authorize, Site, Staff
-from . import messages, preview, settings, tokens
-from .frame import Refused, person, refuse_forged, show
+from . import actions, check, many, messages, preview, settings, token, tokens
+from .frame import Refused, person, refuse_forged, show, typed_texts
 
-PAGES = (*settings.PAGES, *tokens.PAGES, *messages.PAGES)
+PAGES = (
+    *settings.PAGES,
+    *tokens.PAGES,
+    *token.PAGES,
+    *actions.PAGES,
+    *many.PAGES,
+    *check.PAGES,
+    *messages.PAGES,
+    *preview.PAGES,
+)
 
 
 def make_staff_app(site: Site, authorize: Authorize, *, root: str | None) -> Flask:
@@ -26,16 +35,16 @@ def make_staff_app(site: Site, authorize: Authorize, *, root: str | None) -> Fla
         g.staff = _named(authorize(request.environ))
         choose_language(g.staff.language if g.staff else None)
         if g.staff is None:
-            return show("staff/nobody.html", 403)
+            return show("staff/nobody.html", 403, typed=typed_texts())
         if request.method not in ("GET", "HEAD"):
             refuse_forged()
         return None
 
     for rule, view, methods in PAGES:
         app.add_url_rule(rule, view.__name__, view, methods=methods)
-    app.register_blueprint(preview.make_pages(), url_prefix="/preview/<text>")
+    app.register_blueprint(preview.make_pages())
     app.register_error_handler(Refused, _refused)
-    app.register_error_handler(PortalNotAvailable, _not_available)
+    app.register_error_handler(PortalNotAvailable, settings.not_available)
     app.register_error_handler(InvalidValue, _not_found)
     handle_faults(app, _fault, _http_error)
     return app
@@ -49,11 +58,7 @@ def _named(found: Staff | str | None) -> Staff | None:
 
 
 def _refused(refused: Refused) -> Response:
-    return show("staff/refused.html", 403, why=refused.why)
-
-
-def _not_available(_: PortalNotAvailable) -> Response:
-    return show("staff/not_available.html", 403)
+    return show("staff/refused.html", 403, why=refused.why, typed=typed_texts())
 
 
 def _not_found(_: InvalidValue) -> Response:
@@ -62,9 +67,8 @@ def _not_found(_: InvalidValue) -> Response:
 
 def _fault(reference: str, status: int) -> Response:
     # Nothing is read for this page: the storage may be what failed.
-    return Response(
-        render_template("staff/fault.html", reference=reference, staff=person()), status
-    )
+    values = {"reference": reference, "staff": person(), "typed": typed_texts()}
+    return Response(render_template("staff/fault.html", **values), status)
 
 
 def _http_error(error: HTTPException) -> Response:

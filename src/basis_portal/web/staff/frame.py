@@ -7,12 +7,14 @@ from typing import Any
 from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 
+from ...domain.checks import check_id
 from ...domain.customers import Customer
 from ..addresses import id_of
 from ..flask_app import _, page, site
 from ..site import Staff
 
 PURPOSE = "staff"
+_KEPT = ("text", "welcome_message", "reason")
 
 
 class Refused(Exception):
@@ -49,10 +51,26 @@ def form_accepted() -> bool:
     return site().portal.forms.accepts(PURPOSE, me().name, request.form.get("form"))
 
 
+def _is_foreign() -> bool:
+    return request.headers.get("Sec-Fetch-Site") == "cross-site"
+
+
+def typed_texts() -> list[str]:
+    """What was written into a form that is not sent on, to be given back; not by another site."""
+    if request.method != "POST" or _is_foreign():
+        return []
+    return [text for name in _KEPT if (text := request.form.get(name, "")).strip()]
+
+
 def refuse_forged() -> None:
     """Refuse what another site sends, and any change by who may only read."""
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+    if _is_foreign():
         raise Refused(_("This came from another site. Nothing was changed."))
+    refuse_readers()
+
+
+def refuse_readers() -> None:
+    """Refuse those who may only read, also where they would be asked what to change."""
     if me().read_only:
         raise Refused(_("You may look at these pages, not change anything. Nothing was changed."))
 
@@ -73,7 +91,9 @@ def to(endpoint: str, *, done: str | None = None, **values: Any) -> Response:
 def customer_of(key: str) -> Customer:
     """The customer a part of an address names; 404 where there is none."""
     customer_id = id_of(key)
-    found = site().portal.customers.get(customer_id) if customer_id else None
+    if customer_id is None:
+        raise NotFound
+    found = site().portal.customers.get(check_id("customer_id", customer_id))
     if found is None or found.id != customer_id:
         raise NotFound
     return found

@@ -1,15 +1,70 @@
-"""The tokens."""
+"""The list of tokens: customers, how their tokens stand, and what can be done."""
 
 from __future__ import annotations
 
-from flask import Response
+from collections.abc import Sequence
 
+from flask import Response, request
+
+from ...domain.portal_token import TokenStatus
+from ..flask_app import language, site
 from .frame import show
+from .holders import WEEK, Holder, with_customers, with_tokens
+from .place import SOON, STATUSES, Place
+from .settings import Answer
+from .tally import Tally
+
+PAGE = 50
 
 
 def show_tokens() -> Response:
-    """The customers and how their tokens stand."""
-    return show("staff/not_found.html", section="tokens")
+    """The customers and how their tokens stand; links are fetched only when asked for."""
+    place, portal = Place.asked(), site().portal
+    if not portal.available():
+        return show_closed(place)
+    holders, following = _found(place)
+    return show(
+        "staff/tokens.html",
+        section="tokens",
+        place=place,
+        holders=holders,
+        following=following,
+        statuses=[(value, language().say(words)) for value, words in STATUSES.items()],
+        off=not portal.settings.get().config.enabled,
+        answer=Tally.asked().answer() if request.args.get("done") == "issued" else None,
+    )
+
+
+def _found(place: Place) -> tuple[Sequence[Holder], str | None]:
+    """A page of the list, and where the next one begins.
+
+    With a status it walks tokens, which are ours; without one customers, which are the host's.
+    """
+    portal = site().portal
+    if place.status is None:
+        customers = portal.customers.search(place.q or "", after=place.after, limit=PAGE)
+        return with_tokens(customers.items), customers.next
+    if place.status == SOON:
+        tokens = portal.tokens.list(expiring_within=WEEK, after=place.after, limit=PAGE)
+    else:
+        status = TokenStatus(place.status)
+        tokens = portal.tokens.list(status=status, after=place.after, limit=PAGE)
+    return with_customers(tokens), tokens.next
+
+
+def show_closed(place: Place, *, answer: Answer | None = None) -> Response:
+    """Where edition or feature gives no portal, links can be revoked all the same."""
+    portal, after = site().portal, None if place.status else place.after
+    found = portal.customers.search(place.q or "", after=after, limit=PAGE)
+    return show(
+        "staff/tokens_closed.html",
+        section="tokens",
+        place=Place(place.q, after=after),
+        customers=found.items,
+        following=found.next,
+        because=portal.unavailable_because(),
+        answer=answer,
+    )
 
 
 PAGES = (("/tokens", show_tokens, ["GET"]),)

@@ -1,0 +1,199 @@
+"""Tokens of many customers: generate what is missing, revoke all, issue anew after that."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+
+from flask import Response, request
+from werkzeug.exceptions import NotFound
+
+from ...domain.portal_token import TokenStatus
+from ...errors import StorageError
+from ..flask_app import _, language, site
+from .acts import Act, micros
+from .frame import form_accepted, me, refuse_readers, show, to
+from .place import Place
+from .reasons import typed_reason, wrong_reason
+from .settings import Answer
+from .tally import Tally
+from .tokens import show_closed
+
+log = logging.getLogger("basis_portal.web")
+
+CONFIRM = "REVOKE"
+BATCH = 200
+
+
+# --- generate what is missing ---------------------------------------------------------------
+
+
+def ask_missing() -> Response:
+    """The question: who gets a token, and who does not."""
+    refuse_readers()
+    return _missing_page()
+
+
+def generate_missing() -> Response:
+    """Issue a token to everybody without one. Doing it twice issues nothing twice."""
+    if not form_accepted():
+        return _missing_page(403, refused=_("Please press Generate missing tokens once more."))
+    tally = Tally()
+    try:
+        tally.add(site().portal.tokens.ensure_many(_everybody(), by=me().name))
+    except StorageError:
+        if not tally.issued:
+            raise
+        return _missing_page(503, refused=_stopped(tally))
+    return to("show_tokens", done="issued", **tally.fields)
+
+
+def _everybody() -> Iterator[str]:
+    after = None
+    while True:
+        found = site().portal.customers.search("", after=after, limit=BATCH)
+        yield from (one.id for one in found)
+        if (after := found.next) is None:
+            return
+
+
+def _stopped(tally: Tally) -> str:
+    """What to say of a failure on the way: not that nothing was changed."""
+    log.exception("issuing tokens failed on the way")
+    return language().ngettext(
+        "The storage failed after %(count)s token was generated. Press the button again to go on.",
+        "The storage failed after %(count)s tokens were generated. "
+        "Press the button again to go on.",
+        tally.issued,
+    )
+
+
+def _missing_page(status: int = 200, *, refused: str = "") -> Response:
+    off = not site().portal.settings.get().config.enabled
+    return show(
+        "staff/tokens_missing.html",
+        status,
+        section="tokens",
+        place=Place.asked(),
+        off=off,
+        refused=refused,
+    )
+
+
+# --- revoke all -----------------------------------------------------------------------------
+
+
+def ask_revoke_all() -> Response:
+    """The question; or what the last act did, where the address names it."""
+    refuse_readers()
+    act = Act.asked() if request.args.get("done") == "revoked" else None
+    return _revoke_all_page(act=act if site().portal.available() else None)
+
+
+def revoke_all() -> Response:
+    """Revoke every current token, whatever the edition."""
+    portal, reason = site().portal, typed_reason()
+    if not form_accepted():
+        return _revoke_all_page(403, refused=_("Please press Revoke all tokens once more."))
+    if errors := _errors(reason):
+        return _revoke_all_page(400, errors=errors)
+    began = portal.now()
+    try:
+        revoked = portal.tokens.revoke_all(by=me().name, reason=reason)
+    except StorageError:
+        log.exception("revoking all tokens failed on the way")
+        refused = _("The storage failed. Some links may still work: press the button once more.")
+        return _revoke_all_page(503, refused=refused)
+    act = Act.of(me().name, reason, began, request.form.get("seen", ""))
+    if not portal.available():
+        return show_closed(Place(), answer=_revoked(revoked))
+    return to("ask_revoke_all", done="revoked", **act.fields)
+
+
+def _errors(reason: str) -> dict[str, str]:
+    """What is to be corrected, by field."""
+    found = {
+        "reason": wrong_reason(reason) if reason else _("Please give a reason."),
+        "confirm": _("Please type %(word)s to confirm.", word=CONFIRM),
+    }
+    if request.form.get("confirm", "").strip() == CONFIRM:
+        del found["confirm"]
+    return {field: words for field, words in found.items() if words}
+
+
+def _revoke_all_page(
+    status: int = 200,
+    *,
+    act: Act | None = None,
+    refused: str = "",
+    errors: Mapping[str, str] | None = None,
+) -> Response:
+    left = sum(map(len, act.customers())) if act else 0
+    return show(
+        "staff/tokens_revoke_all.html",
+        status,
+        section="tokens",
+        counts=_counts(),
+        act=act,
+        left=left,
+        answer=_revoked(left) if act else None,
+        refused=refused,
+        errors=errors or {},
+        typed={name: request.form.get(name, "") for name in ("reason", "confirm")},
+        seen=request.form.get("seen") or micros(site().portal.now()),
+        confirm=CONFIRM,
+    )
+
+
+def _counts() -> dict[str, int] | None:
+    """How many tokens there are to revoke; None where nothing is managed."""
+    portal = site().portal
+    if not portal.available():
+        return None
+    both = (TokenStatus.ACTIVE, TokenStatus.EXPIRED)
+    return {status.value: portal.tokens.count(status) for status in both}
+
+
+def _revoked(number: int) -> Answer:
+    if not number:
+        words = _(
+            "No link is left that this revoked: there was none, or new ones have been issued."
+        )
+        return Answer(_("Nothing is left to do"), words)
+    title = language().ngettext("%(count)s link revoked", "%(count)s links revoked", number)
+    words = language().ngettext(
+        "%(count)s link revoked. It shows 'Access denied' from now on.",
+        "%(count)s links revoked. They show 'Access denied' from now on.",
+        number,
+    )
+    return Answer(title, words)
+
+
+# --- issue anew -----------------------------------------------------------------------------
+
+
+def issue_again() -> Response:
+    """Give new tokens to the customers of one act, and to no others."""
+    act, tally = Act.named(request.form), Tally()
+    if act is None:
+        raise NotFound
+    if not form_accepted():
+        refused = _("Please press Issue new tokens to these customers once more.")
+        return _revoke_all_page(403, act=act, refused=refused)
+    try:
+        for customers in act.customers():
+            tally.add(site().portal.tokens.regenerate_many(customers, by=me().name))
+    except StorageError:
+        if not tally.issued:
+            raise
+        return _revoke_all_page(503, act=act, refused=_stopped(tally))
+    return to("show_tokens", done="issued", **tally.fields)
+
+
+PAGES = (
+    ("/generate-missing", ask_missing, ["GET"]),
+    ("/generate-missing", generate_missing, ["POST"]),
+    ("/revoke-all", ask_revoke_all, ["GET"]),
+    ("/revoke-all", revoke_all, ["POST"]),
+    ("/issue-again", issue_again, ["POST"]),
+)
