@@ -155,6 +155,7 @@ def _bare(html: str) -> Callable[[], bytes]:
     template = re.sub(r">[^<>]+<", ">{{ next(texts) }}<", words)
     app = Flask("bare")
     app.jinja_loader = DictLoader({"page.html": template})
+
     @app.get("/")
     def view() -> str:
         return render_template("page.html", texts=iter(texts), next=next)

@@ -16,35 +16,19 @@ from tests.hosts.worlds import FEW, ORIGIN, World, customer_round, make_world, s
 from basis_portal.web import customer_app, staff_app
 
 
-def authorize(environ: dict[str, Any]) -> str | None:
-    """Who has signed in to the host: its middleware has read the cookie."""
-    user: str | None = environ["asgi.scope"]["session"].get("user")
-    return user
+@pytest.fixture
+def make_api(monkeypatch: pytest.MonkeyPatch) -> MakeApi:
+    """Makes the host that the documentation shows; its staff app may be given a path."""
 
+    def make(world: World, path: str | None = None) -> FastAPI:
+        if path:
+            with_path = partial(basis_portal.web.staff_app, path=path)
+            monkeypatch.setattr(basis_portal.web, "staff_app", with_path)
+        api: FastAPI = recipe("erp_api.py", world, monkeypatch)["api"]
+        api.get("/me")(lambda request: str(request.session.get("user")))
+        return api
 
-def make_host(world: World, *, path: str | None = None) -> FastAPI:
-    """An ERP with a login of its own, and both apps."""
-    host = FastAPI()
-    host.add_middleware(SessionMiddleware, secret_key="the key of the host")
-
-    @host.post("/login/{user}")
-    def login(request: Request, user: str) -> str:
-        request.session["user"] = user
-        return user
-
-    @host.get("/me")
-    def me(request: Request) -> str:
-        return str(request.session.get("user"))
-
-    @host.get("/settings/portal")
-    def staff_pages() -> RedirectResponse:
-        return RedirectResponse("portal/", 308)
-
-    customers = customer_app(world.portal, **world.given)
-    staff = staff_app(world.portal, authorize=authorize, path=path, **world.given)
-    host.mount("/portal", WSGIMiddleware(customers))
-    host.mount("/settings/portal", WSGIMiddleware(staff))
-    return host
+    return make
 
 
 def signed_in(app: Any, home: str = ORIGIN, **behind: Any) -> Visitor:

@@ -126,7 +126,10 @@ def test_currencies_at_zero_share_one_headline() -> None:
     by_currency = {"EUR": OPEN, "SGD": _with(ZERO, currency="SGD"), "USD": ZERO}
     by_currency["USD"] = _with(ZERO, currency="USD", last_payment=PAID)
     found = headlines(AccountSummary(TODAY, by_currency))
-    assert [_spaced(one.words) for one in found] == ["EUR 3,110.00 to pay", "Nothing is due in SGD, USD"]
+    assert [_spaced(one.words) for one in found] == [
+        "EUR 3,110.00 to pay",
+        "Nothing is due in SGD, USD",
+    ]
     settled = headlines(
         AccountSummary(TODAY, {"SGD": by_currency["SGD"], "USD": by_currency["USD"]})
     )

@@ -52,7 +52,7 @@ def storage() -> InMemoryStorage:
 @pytest.fixture
 def portal(storage: InMemoryStorage, clock: FrozenClock) -> Portal:
     """The portal of the invented seller."""
-    return demo.make_seller(storage, clock, base_url=BASE_URL)
+    return demo.make_seller(storage, clock, base_url=BASE_URL, invoices=720)
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ def test_what_counts_as_opened(
         ("http://127.0.0.1:8641/portal", http),
     ):
         storage = InMemoryStorage()
-        portal = demo.make_seller(storage, clock, base_url=base_url)
+        portal = demo.make_seller(storage, clock, base_url=base_url, invoices=720)
         client = Visitor(create_app(portal, authorize=authorize))
         link, dead = (_path(portal, demo.MUELLER), _path(portal, demo.ATHENS))
         portal.tokens.revoke(demo.ATHENS, by="ana")

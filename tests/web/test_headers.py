@@ -109,7 +109,7 @@ class Site:
     @classmethod
     def over(cls, storage: Failing, clock: FrozenClock, base_url: str = BASE_URL) -> Site:
         """The invented seller's."""
-        made = demo.make_seller(storage, clock, base_url=base_url)  # type: ignore[arg-type]
+        made = demo.make_seller(storage, clock, base_url=base_url, invoices=720)  # type: ignore[arg-type]
         made = _with_files(made, storage, clock, base_url)
         theme = Theme(colour="#1f5673")
         both = create_app(made, authorize=authorize, seller=SELLER, theme=theme)

@@ -90,7 +90,7 @@ def test_the_ribbon(path: str, ana: Desk, client: Client, kopi: str) -> None:
 def test_the_preview_can_be_walked(ana: Desk) -> None:
     """Its pages lead to each other and nowhere out of it but by the ribbon; none is broken."""
     seen, todo, outside = set(), [preview()], set()
-    while todo:
+    while todo and len(seen) < 200:
         path = todo.pop()
         if path in seen:
             continue
@@ -372,14 +372,14 @@ def test_many_customers(ana: Desk, storage: Any) -> None:
     """They are paged by key, and the search goes along."""
     for number in range(60):
         storage.customers.save(Customer(f"X-{number}", f"Xylo {number:02}"))
-    page, found = ana.open("/preview?q=xylo"), []
-    while True:
-        found += [words for words, to in page.links().items() if "/preview/" in to]
-        if "More" not in page.links():
-            break
-        page = ana.open(page.links()["More"])
+    pages = [ana.open("/preview?q=xylo")]
+    for _ in range(2):
+        pages.append(ana.open(pages[-1].links()["More"]))
+    assert "More" not in pages[-1].links()
+    links = [found for page in pages for found in page.links().items()]
+    found = [words for words, to in links if "/preview/" in to]
     assert found == [f"Xylo {number:02}" for number in range(60)]
-    first = ana.open(page.links()["First page"])
+    first = ana.open(pages[-1].links()["First page"])
     assert first.forms[0].fields["q"] == "xylo"
     assert ana.open("/preview?after=junk").status == 404
 

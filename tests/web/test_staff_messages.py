@@ -98,6 +98,14 @@ def articles(page: Page) -> list[str]:
     return [read(one) for one in re.findall(r"<article.*?</article>", page.html, re.DOTALL)]
 
 
+def follow(desk: Desk, page: Page, words: str, most: int = 9) -> list[Page]:
+    """A page and those that a link on each of them leads to, one after the other."""
+    pages = [page]
+    while words in pages[-1].links() and len(pages) < most:
+        pages.append(desk.open(pages[-1].links()[words]))
+    return pages
+
+
 def set_config(portal: Portal, **changes: Any) -> None:
     """Change some settings."""
     portal.settings.save(attrs.evolve(portal.settings.get().config, **changes))
@@ -149,18 +157,13 @@ def test_the_inbox_is_paged_by_key(ana: Desk, storage: Any, show: str) -> None:
     for number in range(101):
         at = START + dt.timedelta(minutes=number // 2)
         storage.messages.add(a_message(f"M-{number:03}", at=at, text=f"No. {number:03}"))
-    found, pages, page = [], 0, ana.open("/messages", query_string={"show": show})
-    while True:
-        pages += 1
-        found += [row[2] for row in rows(page)]
-        assert ("Newest" in page.links()) == (pages > 1)
-        if "Older" not in page.links():
-            break
-        page = ana.open(page.links()["Older"])
+    pages = follow(ana, ana.open("/messages", query_string={"show": show}), "Older")
+    assert [len(rows(page)) for page in pages] == [50, 50, 1]
+    found = [row[2] for page in pages for row in rows(page)]
     assert found == [f"No. {number:03}" for number in range(100, -1, -1)]
-    assert pages == 3
-    first = ana.open(page.links()["Newest"])
-    assert rows(first)[0][2] == "No. 100"
+    assert ["Newest" in page.links() for page in pages] == [False, True, True]
+    first = ana.open(pages[-1].links()["Newest"])
+    assert rows(first) == rows(pages[0])
     assert ("All messages" in first.text) == bool(show)
 
 
@@ -239,9 +242,7 @@ def test_long_conversations_are_paged(ana: Desk, storage: Any) -> None:
     for number in range(-1, 121, 2):  # also before the first and after the last, and at some
         at = START + dt.timedelta(minutes=number, seconds=0 if number % 10 == 1 else 30)
         storage.messages.add_note(a_note(f"N-{number:03}", at=at, text=f"N {number:03}"))
-    pages = [ana.open(thread())]
-    while "Older messages" in pages[-1].links():
-        pages.append(ana.open(pages[-1].links()["Older messages"]))
+    pages = follow(ana, ana.open(thread()), "Older messages")
     found = [articles(page) for page in reversed(pages)]
     words = [re.sub(r".* (?=[MN] )", "", one) for page in found for one in page]
     assert sum(word.startswith("M") for word in words) == 120

@@ -53,8 +53,13 @@ _LINES = [
 ]
 
 
-def make_seller(storage: FullStorage, clock: Clock, *, base_url: str) -> Portal:
-    """Fill an empty storage and return the seller's portal."""
+def make_seller(
+    storage: FullStorage, clock: Clock, *, base_url: str, invoices: int = LONG
+) -> Portal:
+    """Fill an empty storage and return the seller's portal.
+
+    ``invoices`` is how many the long account has, whole dozens: tests make do with fewer.
+    """
 
     def portal_at(days_ago: float) -> Portal:
         """The portal as it was so many days ago, to make tokens and messages of that time."""
@@ -66,7 +71,7 @@ def make_seller(storage: FullStorage, clock: Clock, *, base_url: str) -> Portal:
         )
 
     keys = [secrets.token_hex(32)]
-    books = Books.of(portal_at(0).today())
+    books = Books.of(portal_at(0).today(), invoices)
 
     def write_down(_: object) -> None:
         storage.customers.save(*CUSTOMERS)
@@ -122,14 +127,14 @@ class Books:
     allocations: list[Allocation] = attrs.field(factory=list)
 
     @classmethod
-    def of(cls, today: dt.date) -> Books:
-        """Everything up to this day."""
+    def of(cls, today: dt.date, invoices: int) -> Books:
+        """Everything up to this day, with so many invoices on the long account."""
         books = cls(today)
         books._kopi_in_eur()
         books._kopi_in_usd()
         books._small_accounts()
         books._odd_numbers()
-        books._long_account()
+        books._long_account(invoices)
         return books
 
     def _kopi_in_eur(self) -> None:
@@ -184,13 +189,13 @@ class Books:
         self.invoice(MUELLER, number, "642.00", ago=80, reference="50 % Sumatra?", order=order)
         self.payment(MUELLER, "BANK-315", "642.00", ago=55, to={number: "642.00"})
 
-    def _long_account(self) -> None:
-        """Six years of invoices; each payment settles a dozen of them."""
-        for first in range(0, LONG, DOZEN):
+    def _long_account(self, invoices: int) -> None:
+        """Six years of invoices, where there are 2,400; each payment settles a dozen of them."""
+        for first in range(0, invoices, DOZEN):
             dozen = {}
             for number in range(first, first + DOZEN):
                 name, amount = f"INV-{2001 + number}", f"{180 + number * 37 % 560}.00"
-                ago = (LONG - 1 - number) * 9 // 10
+                ago = (invoices - 1 - number) * 9 // 10
                 self.invoice(HAFENKONTOR, name, amount, ago=ago, reference=f"HK-{number + 1:04}")
                 dozen[name] = amount
             if ago > PAID_AFTER:

@@ -7,7 +7,8 @@ import attrs
 from ..errors import InvalidValue, shown
 from .checks import check_line, check_lines, checked
 
-_MAILBOX = r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+"
+# What a mailto: address would need escaped is in no seller's address worth having.
+_MAILBOX = r"[^\s@<>,;:\"()\[\]\\?&#%/]+@[^\s@<>,;:\"()\[\]\\?&#%/]+"
 
 
 def _check_email(field: str, value: object) -> None:

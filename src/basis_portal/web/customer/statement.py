@@ -77,7 +77,7 @@ def show_statement() -> Response:
 
 
 def _some(items: Sequence[OpenItem], is_asked: bool) -> tuple[Sequence[OpenItem], str | None]:
-    """Up to 200 open items, those after the one named, and the key of the last if there are more."""
+    """Up to 200 open items, from after the one named; the key of the last if there are more."""
     start = 0
     if is_asked and (last := id_of(request.args.get("item", ""))):
         start = next((i + 1 for i, one in enumerate(items) if one.entry.id == last), 0)
@@ -104,13 +104,7 @@ def _asked(today: dt.date) -> Asked:
     args = request.args
     view = OPEN_ITEMS if args.get("view") == OPEN_ITEMS else ACTIVITY
     usual = named_period(PeriodName.DEFAULT, today)
-    asked = Asked(
-        view,
-        usual.start,
-        usual.end,
-        args.get("from", usual.start.isoformat())[:40],
-        args.get("to", usual.end.isoformat())[:40],
-    )
+    asked = Asked(view, usual.start, usual.end, args.get("from", "")[:40], args.get("to", "")[:40])
     try:
         start, end = day_typed(asked.start_typed), day_typed(asked.end_typed)
     except ValueError:
@@ -119,10 +113,11 @@ def _asked(today: dt.date) -> Asked:
     asked.end = min(end or today, today)
     asked.cut = end is not None and end > today
     asked.start = start or named_period(PeriodName.DEFAULT, asked.end).start
-    asked.start_typed, asked.end_typed = asked.start.isoformat(), asked.end.isoformat()
-    if asked.start > asked.end:
+    if asked.start <= asked.end or view == OPEN_ITEMS:  # to open items no first day matters
+        asked.start = min(asked.start, asked.end)
+        asked.start_typed, asked.end_typed = asked.start.isoformat(), asked.end.isoformat()
+    else:
         asked.error = _("From must not be after To.")
-        asked.end_typed = (end or today).isoformat()
     return asked
 
 
