@@ -21,6 +21,7 @@ NAMES = (
     "failover",
     "forks",
     "retries",
+    "pages",
 )
 
 

@@ -19,6 +19,18 @@ def app_of(world: World, **changes: Any) -> Any:
     return create_app(world.portal, authorize=lambda _: "ana", **world.given, **changes)
 
 
+@pytest.fixture(scope="module")
+def world() -> World:
+    """A world that is only looked at."""
+    return make_world(ids=FEW)
+
+
+@pytest.fixture(scope="module")
+def app(world: World) -> Any:
+    """Both of its apps."""
+    return app_of(world)
+
+
 def test_all_pages_are_right() -> None:
     """At the root of a host all links, forms and redirects of both apps are right."""
     world = make_world()
@@ -36,10 +48,9 @@ def test_base_url_without_a_path() -> None:
     staff_round(visitor, world, name="ana")
 
 
-def test_by_the_rules_of_wsgi() -> None:
+def test_by_the_rules_of_wsgi(world: World, app: Any) -> None:
     """A checker of the protocol finds nothing, whatever is asked for and by whatever method."""
-    world = make_world()
-    client = Client(validator(app_of(world)))
+    client = Client(validator(app))
     path = world.link.removeprefix(ORIGIN)
     for one in (path, f"{path}/nowhere", "/settings/portal", "/settings/portal/nowhere", "/else"):
         for method in ("GET", "HEAD", "POST", "OPTIONS"):
@@ -53,10 +64,9 @@ def test_by_the_rules_of_wsgi() -> None:
              "http://evil.example/portal", "//evil.example/portal", "/settings/portals", "/\xff"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_elsewhere_nothing_is_found(path: str, method: str) -> None:
+def test_elsewhere_nothing_is_found(path: str, method: str, world: World, app: Any) -> None:
     """Any other path is answered by a plain 404 that has the security headers of the pages."""
-    world = make_world()
-    client = Client(app_of(world))
+    client = Client(app)
     answer = client.open("/", method=method, environ_overrides={"PATH_INFO": path})
     assert (answer.status_code, answer.mimetype) == (404, "text/plain")
     assert answer.data == (b"" if method == "HEAD" else b"Not found.\n")
@@ -89,12 +99,11 @@ def test_elsewhere_nothing_is_found(path: str, method: str) -> None:
         ("/settings/portal/tokens//evil.example", 404),
     ],
 )
-def test_slashes_redirect_nobody(path: str, status: int) -> None:
+def test_slashes_redirect_nobody(path: str, status: int, world: World, app: Any) -> None:
     """More or fewer slashes give the page or none, never a redirect to wherever they name."""
-    world = make_world()
     link = world.link.removeprefix(ORIGIN)
     asked = path.format(link=link, token=link.rpartition("/")[2])
-    page = Visitor(app_of(world)).open(f"{ORIGIN}{asked}")
+    page = Visitor(app).open(f"{ORIGIN}{asked}")
     assert (page.status, page.headers.get("Location")) == (status, None)
 
 
@@ -139,9 +148,8 @@ def test_unusual_paths(base_url: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["erp", "//erp", "/erp//x", "/..", "/e?p", "/e#p", "/e%20", 7])
-def test_paths_of_the_host(path: Any) -> None:
+def test_paths_of_the_host(path: Any, world: World) -> None:
     """A path of the host below which links would lead elsewhere is refused; plain ones are not."""
-    world = make_world()
     for make in (staff_app, create_app):
         with pytest.raises(InvalidValue, match="path must lead to a path such as"):
             make(world.portal, path=path)
@@ -149,11 +157,19 @@ def test_paths_of_the_host(path: Any) -> None:
             make(world.portal, path=good)
 
 
+@pytest.mark.parametrize("authorize", ["ana", None])
+@pytest.mark.parametrize("make", [staff_app, create_app])
+def test_authorize_is_called(make: Any, authorize: Any) -> None:
+    """What names nobody, as it cannot be called, is refused when the app is made."""
+    with pytest.raises(InvalidValue, match="authorize must be a callable given the WSGI environ"):
+        make(make_world(ids=FEW).portal, authorize=authorize)
+
+
 @pytest.mark.parametrize("path", ["/settings/portal", "/settings/portal/x", "/erp/settings/portal"])
 def test_customers_and_staff_at_one_path(path: str) -> None:
     """Customers' pages where the staff's are would never be reached: that is refused."""
-    world = make_world(f"{ORIGIN}{path}")
+    world = make_world(f"{ORIGIN}{path}", ids=FEW)
     with pytest.raises(InvalidValue, match="base_url must have a path of its own"):
         create_app(world.portal)
-    create_app(make_world(f"{ORIGIN}/settings/portals").portal)
-    create_app(make_world(f"{ORIGIN}/settings").portal)
+    create_app(make_world(f"{ORIGIN}/settings/portals", ids=FEW).portal)
+    create_app(make_world(f"{ORIGIN}/settings", ids=FEW).portal)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from flask import Flask, abort, request, session
-from tests.hosts.visitor import Visitor
-from tests.hosts.worlds import FEW, ORIGIN, World, customer_round, make_world, staff_round
+from tests.hosts.recipes import recipe
+from tests.hosts.visitor import Visitor, form_with
+from tests.hosts.worlds import AWKWARD, FEW, ORIGIN, World, customer_round, make_world, staff_round
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from basis_portal.web import Staff, create_app, customer_app, staff_app
@@ -99,11 +100,25 @@ def signed_in(host: Flask, user: str = "ana") -> Visitor:
     return visitor
 
 
-@pytest.mark.parametrize("mount", [apart, together])
-@pytest.mark.parametrize("named", [by_request, by_cookie])
-def test_all_pages_are_right(host: Flask, mount: Any, named: Any) -> None:
+def test_the_host_of_the_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host that the documentation shows has all pages, and staff are who has signed in."""
+    world = make_world(ids=FEW)
+    visitor = Visitor(recipe("erp_flask.py", world, monkeypatch)["host"])
+    customer_round(visitor, world)
+    assert visitor.open(f"{world.staff}/").status == 403
+    visitor.open(f"{ORIGIN}/login/ana", method="POST", data={})
+    before = dict(visitor.cookies)
+    staff_round(visitor, world, name="ana")
+    assert visitor.cookies == before
+
+
+@pytest.mark.parametrize(
+    ("mount", "named", "ids"),
+    [(apart, by_request, AWKWARD), (apart, by_cookie, FEW), (together, by_request, FEW)],
+)
+def test_all_pages_are_right(host: Flask, mount: Any, named: Any, ids: Any) -> None:
     """Customers' and staff pages are right, and staff are who has signed in to the host."""
-    world = make_world()
+    world = make_world(ids=ids)
     mount(host, world, named(host))
     customer_round(Visitor(host), world)
     staff_round(signed_in(host), world, name="ana")
@@ -147,13 +162,15 @@ def test_who_may_only_look(host: Flask) -> None:
     """A reader sees the pages; what a reader sends changes nothing, whosever form it is."""
     world = make_world(ids=FEW)
     apart(host, world, by_request(host))
-    reader, ana = signed_in(host, "ben"), signed_in(host)
-    assert reader.open(f"{world.staff}/").status == 200
     before = world.portal.settings.get()
-    (form,) = [one for one in ana.open(f"{world.staff}/").forms if "version" in one.fields]
-    assert reader.submit(form, token_expiry_days="45").status == 403
+    own, other = [
+        form_with(signed_in(host, user).open(f"{world.staff}/"), "version")
+        for user in ("ben", "ana")
+    ]
+    for form in (own, other):
+        assert signed_in(host, "ben").submit(form, token_expiry_days="45").status == 403
     assert world.portal.settings.get() == before
-    assert ana.submit(form, token_expiry_days="45").status == 200
+    assert signed_in(host).submit(other, token_expiry_days="45").status == 200
     assert world.portal.settings.get().config.token_expiry_days == 45
 
 
@@ -162,6 +179,6 @@ def test_a_form_of_a_colleague(host: Flask) -> None:
     world = make_world(ids=FEW)
     apart(host, world, by_request(host))
     ana, cem = signed_in(host), signed_in(host, "cem")
-    (form,) = [one for one in ana.open(f"{world.staff}/").forms if "version" in one.fields]
+    form = form_with(ana.open(f"{world.staff}/"), "version")
     assert cem.submit(form, token_expiry_days="45").status == 403
     assert ana.submit(form, token_expiry_days="45").status == 200

@@ -9,8 +9,9 @@ from typing import Any
 
 import attrs
 import pytest
-from tests.hosts.visitor import Form, Page, Visitor, texts
+from tests.hosts.visitor import Visitor, form_with, texts
 from tests.hosts.worlds import (
+    CUSTOMERS,
     FEW,
     KEY,
     ORIGIN,
@@ -67,21 +68,13 @@ def two(request: pytest.FixtureRequest, make_storage: Callable[..., Any], tmp_pa
     return Two(nord, sued, Visitor(DispatcherMiddleware(Response("The ERP."), mounts)))
 
 
-def form_with(page: Page, field: str) -> Form:
-    """The form of a page that has a field."""
-    (form,) = [form for form in page.forms if field in form.fields]
-    return form
-
-
 def test_all_pages_are_right(two: Two) -> None:
     """Both portals are whole, and no page of one names the other or leads there."""
     for own, name, other in ((two.nord, "ana", SUED), (two.sued, "eva", NORD)):
         customer_round(two.visitor, own)
         staff_round(two.visitor, own, name=name)
         seen = two.visitor.walk(own.link, below=own.portal.base_url)
-        seen |= two.visitor.walk(
-            f"{own.staff}/tokens", below=own.staff, leaves=f"{ORIGIN}/customers/"
-        )
+        seen |= two.visitor.walk(f"{own.staff}/tokens", below=own.staff, leaves=[CUSTOMERS])
         assert not [text for text in texts(seen) if other in text]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
 from typing import Any
@@ -162,16 +162,16 @@ class Visitor:
             return self.open(page.location)
         return page
 
-    def walk(self, start: str, *, below: str, leaves: str = EVIL) -> dict[str, Page]:
+    def walk(self, start: str, *, below: str, leaves: Sequence[str] = ()) -> dict[str, Page]:
         """Follow all links from a page; each leads below ``below``, to somewhere.
 
-        Those that begin with ``leaves`` are let go.
+        Those that begin with one of ``leaves`` are let go.
         """
         seen: dict[str, Page] = {}
         due = [start]
         while due:
             url = due.pop().partition("#")[0]
-            if url in seen or url.startswith(("mailto:", "tel:", leaves)):
+            if url in seen or url.startswith(("mailto:", "tel:", *leaves)):
                 continue
             assert url == below or url.startswith((f"{below}/", f"{below}?")), f"{url} leads away"
             seen[url] = page = self.open(url)
@@ -202,6 +202,12 @@ class Visitor:
         environ |= {**self.environ, "PATH_INFO": path.removeprefix(script)}
         answer, status, found = run_wsgi_app(self.app, environ, buffered=True)
         return Page(url, int(status.split()[0]), Headers(found), b"".join(answer))
+
+
+def form_with(page: Page, field: str) -> Form:
+    """The form of a page that has a field."""
+    (found,) = [form for form in page.forms if field in form.fields]
+    return found
 
 
 def texts(pages: dict[str, Page]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
-from tests.hosts.visitor import Page, Visitor, texts
+from tests.hosts.visitor import Page, Visitor, form_with, texts
 
 from basis_portal import Portal, PortalConfig, Seller
 from basis_portal.storage.memory import InMemoryStorage
@@ -25,8 +25,9 @@ ORIGIN = "https://erp.example.com"
 AWKWARD = ("K/1", "K#1", "K?a=b&c", "100%", "%2F", "..", "../K", "K 1", "Kü 客", "K\\1", "<K'\">")
 FEW = ("K#1", "K/1")
 CUSTOMER = "K/1 #2?x=%2F&y ü"
+CUSTOMERS = f"{ORIGIN}/customers/"
 THEME = Theme(colour="#1f5673")
-HOST = HostLinks(name="Demo ERP", customer=f"{ORIGIN}/customers/{{customer_id}}")
+HOST = HostLinks(name="Demo ERP", customer=f"{CUSTOMERS}{{customer_id}}")
 NOW = dt.datetime(2026, 4, 14, 9, 12, tzinfo=dt.UTC)
 
 
@@ -122,7 +123,9 @@ def message_round(visitor: Visitor, world: World, pages: dict[str, Page]) -> Non
 
 def staff_round(visitor: Visitor, world: World, *, name: str) -> None:
     """All pages of staff are right; settings are saved, a token is generated, links open."""
-    pages = visitor.walk(f"{world.staff}/", below=world.staff, leaves=f"{ORIGIN}/customers/")
+    others = [f"{world.staff}/preview/{key_of(one)}/" for one in world.ids]  # their first page do
+    leaves = [CUSTOMERS, *others]
+    pages = visitor.walk(f"{world.staff}/", below=world.staff, leaves=leaves)
     for one in (CUSTOMER, *world.ids):
         for where in ("tokens", "preview"):
             assert f"{world.staff}/{where}/{key_of(one)}" in pages, one
@@ -135,7 +138,7 @@ def staff_round(visitor: Visitor, world: World, *, name: str) -> None:
 
 def settings_round(visitor: Visitor, world: World, page: Page, *, name: str) -> None:
     """The form of the settings is refused without its value and from elsewhere, else saved."""
-    (form,) = [form for form in page.forms if "token_expiry_days" in form.fields]
+    form = form_with(page, "token_expiry_days")
     before = world.portal.settings.get()
     assert visitor.submit(attrs.evolve(form, fields={**form.fields, "form": ""})).status == 403
     changed = {**form.fields, "token_expiry_days": "45", "welcome_message": "Grüße:\r\n客 & 100%"}

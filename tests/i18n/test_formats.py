@@ -49,8 +49,10 @@ def test_currency_and_amount_stay_on_one_line() -> None:
 
 @pytest.mark.parametrize(("amount", "shown"), [("1200", "1.200"), ("1200.5", "1.200,5")])
 def test_a_currency_without_cents_shows_none(amount: str, shown: str) -> None:
-    """Yen have no decimals unless the amount has."""
+    """Yen have no decimals unless the amount has, by Babel as well as in plain English."""
     assert language_for("de").amount(Decimal(amount), "JPY") == shown
+    plain = ENGLISH.amount(Decimal(amount), "JPY")
+    assert plain == shown.replace(".", ";").replace(",", ".").replace(";", ",")
 
 
 @given(amount=AMOUNTS, tag=st.sampled_from(["de", "id", "en-US", "hi", "sv", "fr"]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.web.conftest import (
+    BASE_URL,
     STAFF_PATH,
     Visitor,
     authorize,
@@ -28,10 +29,10 @@ NAVIGATE = {"Sec-Fetch-Mode": "navigate"}
 Rows = Callable[[], dict[str, Any]]
 
 
-@pytest.fixture(autouse=True)
-def short_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The customer with most invoices has two pages of them here, not fifty."""
-    monkeypatch.setattr(demo, "LONG", 60)
+@pytest.fixture
+def portal(storage: InMemoryStorage, clock: FrozenClock) -> Portal:
+    """The portal of the invented seller; the longest account has two pages of invoices."""
+    return demo.make_seller(storage, clock, base_url=BASE_URL, invoices=60)
 
 
 @pytest.fixture
@@ -177,7 +178,7 @@ def test_what_counts_as_opened(
         ("http://127.0.0.1:8641/portal", http),
     ):
         storage = InMemoryStorage()
-        portal = demo.make_seller(storage, clock, base_url=base_url, invoices=720)
+        portal = demo.make_seller(storage, clock, base_url=base_url, invoices=60)
         client = Visitor(create_app(portal, authorize=authorize))
         link, dead = (_path(portal, demo.MUELLER), _path(portal, demo.ATHENS))
         portal.tokens.revoke(demo.ATHENS, by="ana")

@@ -51,7 +51,7 @@ class World:
 
     def __init__(self, clock: FrozenClock, *keys: str) -> None:
         self.storage = InMemoryStorage()
-        demo.make_seller(self.storage, clock, base_url=BASE_URL)
+        demo.make_seller(self.storage, clock, base_url=BASE_URL, invoices=60)
         self._clock = clock
         self.use(*(keys or [KEY]))
 
@@ -81,12 +81,6 @@ class World:
         token = self.portal.tokens.get(customer_id)
         assert token is not None
         return token.id
-
-
-@pytest.fixture(autouse=True)
-def short_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The customer with most invoices has fewer here."""
-    monkeypatch.setattr(demo, "LONG", 60)
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ class Site:
     @classmethod
     def over(cls, storage: Failing, clock: FrozenClock, base_url: str = BASE_URL) -> Site:
         """The invented seller's."""
-        made = demo.make_seller(storage, clock, base_url=base_url, invoices=720)  # type: ignore[arg-type]
+        made = demo.make_seller(storage, clock, base_url=base_url, invoices=60)  # type: ignore[arg-type]
         made = _with_files(made, storage, clock, base_url)
         theme = Theme(colour="#1f5673")
         both = create_app(made, authorize=authorize, seller=SELLER, theme=theme)
@@ -154,12 +154,6 @@ def _addresses(prefix: str, rule: Rule, values: dict[str, list[str]]) -> Iterato
             of_name = values[name]
             path = re.sub(rf"<(\w+:)?{name}>", of_name[min(at, len(of_name) - 1)], path)
         yield prefix + path
-
-
-@pytest.fixture(autouse=True)
-def short_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The customer with most invoices has fewer here."""
-    monkeypatch.setattr(demo, "LONG", 60)
 
 
 @pytest.fixture

@@ -641,6 +641,17 @@ def test_who_is_not_signed_in_any_more(client: Client, ana: Desk, state: State) 
     assert "A b c" not in foreign.html
 
 
+@pytest.mark.parametrize("name", ["ana", "reader", ""])
+def test_a_form_that_is_far_too_large(name: str, client: Client, ana: Desk, state: State) -> None:
+    """It is refused before it is read, by whomever it comes; that is no fault."""
+    form, before = settings_form(ana), state()
+    page = Desk(client, name).send(form, welcome_message="x" * 1_100_000)
+    assert page.status == (413 if name == "ana" else 403)
+    assert "Nothing was changed." in page.text or page.heading == "Not signed in"
+    assert len(page.html) < 10_000
+    assert state() == before
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_looking_changes_nothing(method: str, ana: Desk, state: State) -> None:
     """Whatever the address says, the page is only read."""
@@ -710,6 +721,7 @@ def test_the_feature_is_switched_off_while_somebody_writes(portal: Portal, stora
     desk = desk_at(gated)
     form, before = settings_form(desk), portal.settings.get()
     feature["on"] = False
+    assert desk.send(form, welcome_message="x" * 1_100_000).status == 413
     page = desk.send(form, welcome_message="A long text")
     assert page.status == 403
     assert FEATURE in page.text

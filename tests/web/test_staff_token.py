@@ -16,9 +16,19 @@ import pytest
 pytest.importorskip("flask")
 
 from markupsafe import escape
+from tests.conftest import Watched
 from tests.web.conftest import Failing
 from tests.web.desk import Desk, Page
-from tests.web.token_pages import ORIGIN, XSS, buttons, latest, path, shown_link
+from tests.web.token_pages import (
+    ORIGIN,
+    XSS,
+    buttons,
+    desk_at,
+    latest,
+    path,
+    portal_over,
+    shown_link,
+)
 from werkzeug.test import Client
 
 from basis_portal import (
@@ -291,6 +301,19 @@ def test_an_unknown_customer(key: str, act: str, ana: Desk, state: State) -> Non
         assert page.status == 404
         assert page.heading == "Not found"
     assert state() == before
+
+
+@pytest.mark.parametrize("wrong", ["a\x00b", "x" * 256])
+def test_a_host_is_not_asked_for_what_is_no_id(
+    wrong: str, storage: InMemoryStorage, clock: FrozenClock
+) -> None:
+    """What cannot be an id is refused before the host's repository, which may fail on it."""
+    watched = Watched(storage)
+    portal = portal_over(watched, clock, customers=watched.customers)
+    assert desk_at(portal).open(path(wrong)).status == 404
+    assert "customers.get" not in watched.calls
+    assert desk_at(portal).open(path("C-9999")).status == 404
+    assert "customers.get" in watched.calls
 
 
 # --- generate ---------------------------------------------------------------------------------

@@ -19,6 +19,12 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
+WITHOUT_CENTS = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
+)
+"""The currencies of ISO 4217 that have no minor unit."""
+
+
 class Formats(Protocol):
     """How one language writes figures and days."""
 
@@ -50,8 +56,10 @@ class Formats(Protocol):
 class EnglishFormats:
     """English as it is read everywhere. No library, no locale of the process."""
 
-    def amount(self, amount: Decimal, currency: str | None = None) -> str:  # noqa: ARG002
-        """``1,200.00``."""
+    def amount(self, amount: Decimal, currency: str | None = None) -> str:
+        """``1,200.00``; a currency without cents shows none."""
+        if currency in WITHOUT_CENTS:
+            return self.number(amount)
         return format_amount(amount).replace("-", MINUS)
 
     def money(self, currency: str, amount: Decimal) -> str:

@@ -27,13 +27,12 @@ DOCUMENT_WORDS = {
 }
 
 
-def balance_words(language: Language, balance: Decimal) -> str:
+def balance_words(language: Language, balance: Decimal, currency: str | None = None) -> str:
     """A running balance; below zero it is in the customer's favour, in words and not by a minus."""
     if balance < 0:
-        return language.gettext(
-            "%(amount)s in your favour", amount=language.amount(negate(balance))
-        )
-    return language.amount(balance)
+        amount = language.amount(negate(balance), currency)
+        return language.gettext("%(amount)s in your favour", amount=amount)
+    return language.amount(balance, currency)
 
 
 def balance_sentence(language: Language, currency: str, balance: Decimal) -> str:

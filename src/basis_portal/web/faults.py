@@ -15,8 +15,9 @@ from .mounting import Environ, WSGIApp
 from .token_filter import TokenFilter
 
 log = logging.getLogger("basis_portal.web")
-# The error may be a host's own, and say anything.
-log.addFilter(TokenFilter())
+# What they write may be an error of a host's, and that says anything.
+for _each in (log, logging.getLogger("basis_portal")):
+    _each.addFilter(TokenFilter())
 
 ShowFault = Callable[[str, int], Response]
 """Makes the page of a fault from its reference and status."""

@@ -6,8 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from flask import Flask, Request, Response, current_app, g, render_template, request
 from flask.sessions import SessionInterface
@@ -36,8 +37,24 @@ HERE = Path(__file__).parent
 BODY_LIMIT = 1_000_000  # bytes; a text too long is to come back in its form, not to be cut off
 
 
+class _Request(Request):
+    """A request that may hold anything: werkzeug reads a query as UTF-8 or fails."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.query_string = re.sub(
+            rb"[\x80-\xff]", lambda found: b"%%%02X" % found[0][0], self.query_string
+        )
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
+        """No form of ours takes a file: none that is sent is ever written to a disk."""
+        return BytesIO()
+
+
 class _App(Flask):
     """Flask, but whatever the Host header says."""
+
+    request_class = _Request
 
     def create_url_adapter(self, request: Request | None) -> Any:
         """Match and build addresses as if there were no Host header.
@@ -170,7 +187,7 @@ def _set_up_templates(app: Flask, site: Site) -> None:
         state=lambda state: language().state(state),
         entry_kind=lambda kind: language().say(ENTRY_WORDS[kind]),
         document_kind=lambda kind: language().say(DOCUMENT_WORDS[kind]),
-        balance=lambda balance: balance_words(language(), balance),
+        balance=lambda balance, currency: balance_words(language(), balance, currency),
         balance_sentence=lambda balance, currency: balance_sentence(language(), currency, balance),
         age=lambda bucket: age_words(language(), bucket),
         key=key_of,

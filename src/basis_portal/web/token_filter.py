@@ -50,7 +50,7 @@ def _mask_message(record: logging.LogRecord) -> None:
     try:
         message = record.getMessage()
     except Exception:  # the arguments do not fit; logging will say so, and show them
-        message = f"{record.msg} {record.args!r}"
+        message = f"{_text(record.msg)} {_text(record.args)}"
     masked = mask(message)
     if masked != message:
         record.msg, record.args = masked, ()
@@ -70,9 +70,14 @@ def _masked(value: Any) -> Any:
     """A value as it is, or, where printing it would show a link, as the masked text of that."""
     if isinstance(value, _PLAIN):
         return value
-    try:
-        text = str(value)
-    except Exception:  # whoever prints it will fail as well
-        return value
+    text = _text(value)
     masked = mask(text)
     return value if masked == text else masked
+
+
+def _text(value: object) -> str:
+    """What is printed of a value; nothing where that fails, as it will for whoever prints it."""
+    try:
+        return str(value)
+    except Exception:
+        return ""

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from flask import Response, redirect, request, url_for
 
+from ...domain.checks import check_id
 from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, message_text
 from ...domain.visibility import Section
 from ...errors import DocumentNotFound, InvalidValue, TooManyMessages
@@ -103,10 +104,10 @@ def send_message() -> Response:
 
 
 def _document_id(key: str) -> str:
-    found = id_of(key)
-    if found is None:
-        raise DocumentNotFound
-    return found
+    try:
+        return check_id("document_id", id_of(key))
+    except InvalidValue:
+        raise DocumentNotFound from None
 
 
 def _is_once(text: str) -> bool:

@@ -112,13 +112,20 @@ def _asked(today: dt.date) -> Asked:
         return asked
     asked.end = min(end or today, today)
     asked.cut = end is not None and end > today
-    asked.start = start or named_period(PeriodName.DEFAULT, asked.end).start
+    asked.start = start or _usual_start(asked.end)
     if asked.start <= asked.end or view == OPEN_ITEMS:  # to open items no first day matters
         asked.start = min(asked.start, asked.end)
         asked.start_typed, asked.end_typed = asked.start.isoformat(), asked.end.isoformat()
     else:
         asked.error = _("From must not be after To.")
     return asked
+
+
+def _usual_start(end: dt.date) -> dt.date:
+    try:
+        return named_period(PeriodName.DEFAULT, end).start
+    except ValueError:  # two months before the first day that there is
+        return dt.date.min
 
 
 def _quick(today: dt.date, asked: Asked) -> Iterator[tuple[str, str, bool]]:

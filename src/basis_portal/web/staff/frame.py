@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, g, redirect, request, url_for
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from ...domain.checks import check_id
 from ...domain.customers import Customer
@@ -59,7 +59,10 @@ def typed_texts() -> list[str]:
     """What was written into a form that is not sent on, to be given back; not by another site."""
     if request.method != "POST" or _is_foreign():
         return []
-    return [text for name in _KEPT if (text := request.form.get(name, "")).strip()]
+    try:
+        return [text for name in _KEPT if (text := request.form.get(name, "")).strip()]
+    except RequestEntityTooLarge:
+        return []
 
 
 def refuse_forged() -> None:

@@ -15,6 +15,7 @@ from ...domain.customers import Customer
 from ...domain.documents import Document
 from ...domain.messages import MESSAGE_LIMIT, Author, InternalNote, Message, message_text
 from ...domain.paging import Page, instant_key
+from ...domain.visibility import BASE_RULES
 from ...errors import DocumentNotFound, InvalidValue
 from ...i18n.words import DOCUMENT_WORDS
 from ..addresses import id_of, key_of
@@ -44,7 +45,8 @@ def show_inbox() -> Response:
         everything=everything,
         after=after,
         customers=_customers({one.customer_id for one in found}),
-        titles=_titles(found),
+        documents=_documents(found),
+        titled=_title,
         first_line=_first_line,
         config=portal.settings.get().config,
     )
@@ -56,20 +58,21 @@ def _customers(ids: set[str]) -> dict[str, Customer]:
     return {key: one for key, one in found.items() if one.id == key}
 
 
-def _titles(messages: Iterable[Message | InternalNote]) -> dict[tuple[str, str], str]:
-    """What the messages are about, in words, by customer and document."""
+def _documents(messages: Iterable[Message | InternalNote]) -> dict[tuple[str, str], Document]:
+    """What the messages are about, by customer and document; staff see hidden ones too."""
     named = {(one.customer_id, one.document_id) for one in messages if one.document_id}
     found = {key: _document(*key) for key in sorted(named)}
-    say = language().say
-    return {
-        key: f"{say(DOCUMENT_WORDS[one.kind])} {one.number}" for key, one in found.items() if one
-    }
+    return {key: one for key, one in found.items() if one}
 
 
 def _document(customer_id: str, document_id: str) -> Document | None:
     found = site().portal.documents.get(customer_id, document_id)
     own = found is not None and (found.customer_id, found.id) == (customer_id, document_id)
     return found if own else None
+
+
+def _title(document: Document) -> str:
+    return f"{language().say(DOCUMENT_WORDS[document.kind])} {document.number}"
 
 
 def _first_line(text: str) -> str:
@@ -169,8 +172,9 @@ def _show(
     done: Answer | None = None,
     typed: Typed | None = None,
 ) -> Response:
+    config = site().portal.settings.get().config
     entries = found.entries(after)
-    titles = _titles(entries)
+    documents = _documents(entries).values()
     reply = typed if typed and typed.box == REPLY else Typed(REPLY, "", _last_subject(found.page))
     return show(
         "staff/thread.html",
@@ -178,7 +182,10 @@ def _show(
         section="messages",
         thread=found,
         entries=entries,
-        titles={document_id: words for (_, document_id), words in titles.items()},
+        titles={one.id: _title(one) for one in documents},
+        subjects=[
+            one.id for one in documents if BASE_RULES.shows_document(one, found.customer_id, config)
+        ],
         after=after,
         seen=_ids(found.page),
         seen_notes=_ids(found.newest_notes),
@@ -187,7 +194,7 @@ def _show(
         reply=reply,
         note=typed if typed and typed.box == NOTE else Typed(NOTE, ""),
         limit=MESSAGE_LIMIT,
-        config=site().portal.settings.get().config,
+        config=config,
     )
 
 

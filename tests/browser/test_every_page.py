@@ -1,0 +1,33 @@
+"""Every page in each of its states, as axe-core, a finger, a keyboard and a printer meet it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.browser.checks import axe, no_sideways_scroll, tab_order, touch_targets
+from tests.browser.shops import Shop, expect
+from tests.browser.sites import Serve
+from tests.browser.states import STATES
+from tests.browser.visits import OpenPage, screenshot
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_page_can_be_used_by_everybody(serve: Serve, open_page: OpenPage, name: str) -> None:
+    """Axe-core finds nothing, light or dark, narrow or wide; fingers and the keyboard get there."""
+    state = STATES[name]
+    shop = Shop.at(serve(), invoices=state.invoices, files=state.files)
+    page = open_page(width="phone")
+    state.lead(shop, page)
+    expect(page.locator("body").filter(has_text=state.says)).to_have_count(1)
+    import os, time
+    slug = "".join(c if c.isalnum() else "-" for c in name)
+    t = time.process_time
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            axe(page)
+            screenshot(page, f"{slug}.{width}.{scheme}")
+        tab_order(page)
+    no_sideways_scroll(page)
+    page.set_viewport_size({"width": 360, "height": 900})
+    touch_targets(page)
