@@ -6,7 +6,7 @@ from typing import Any
 from wsgiref.validate import validator
 
 import pytest
-from tests.hosts.visitor import Visitor
+from tests.hosts.visitor import EVIL, Visitor
 from tests.hosts.worlds import FEW, ORIGIN, World, customer_round, make_world, staff_round
 from werkzeug.test import Client
 
@@ -105,6 +105,24 @@ def test_slashes_redirect_nobody(path: str, status: int, world: World, app: Any)
     asked = path.format(link=link, token=link.rpartition("/")[2])
     page = Visitor(app).open(f"{ORIGIN}{asked}")
     assert (page.status, page.headers.get("Location")) == (status, None)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [EVIL, "", "x" * 64, f"{'x' * 64}.example", "[::1", "a b", "a@b", "a,b", "a:b", "<b>", "\xff"],
+)
+def test_the_host_header_is_never_read(host: str, world: World, app: Any) -> None:
+    """Whatever it holds, be it no name of a host at all, the pages are the same."""
+    client = Client(app, use_cookies=False)
+    for url in (world.link, f"{world.link}/nowhere", f"{world.staff}/check-link", world.staff):
+        path = url.removeprefix(ORIGIN)
+        page = client.get(path, environ_overrides={"HTTP_HOST": host})
+        expected = client.get(path)
+        assert (page.status, page.data, page.headers) == (
+            expected.status,
+            expected.data,
+            expected.headers,
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from hashlib import sha256
+from logging.config import DictConfigurator
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -256,6 +257,13 @@ def test_a_formatter_that_reads_the_arguments_finds_them() -> None:
     assert logged(lambda log: log.info(*line), Access()).strip() == (
         f"127.0.0.1:1 - GET /portal/{SEEN}?x=1 1.1 200"
     )
+
+
+def test_a_configuration_names_the_filter() -> None:
+    """A dictionary for ``dictConfig``, such as Django's LOGGING, makes it by its name."""
+    named = {"()": "basis_portal.web.TokenFilter"}
+    made = DictConfigurator({"version": 1}).configure_filter(named)
+    assert isinstance(made, TokenFilter)
 
 
 def test_what_came_as_extra_is_masked() -> None:
