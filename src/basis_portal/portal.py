@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
-from .access import PortalAccess as PortalAccess  # pages name what it gives from here
+from .access import PortalAccess  # pages name what it gives from here
 from .admission import admit_preview, open_link
 from .audit_trail import AuditTrail
 from .clock import Clock, system_clock
@@ -31,10 +31,6 @@ from .repositories import (
     UnitOfWork,
 )
 from .settings import SettingsService
-from .tokens import IssueResult as IssueResult
-from .tokens import LinkCheck as LinkCheck
-from .tokens import Outcome as Outcome
-from .tokens import Skipped as Skipped
 from .tokens import TokenService, rarely
 
 

@@ -212,9 +212,7 @@ CUSTOMER = {
     "invoices": State(under("/invoices"), "Invoices, newest first"),
     "invoices in one currency": State(under("/invoices", demo.HAFENKONTOR), "Amounts in EUR"),
     "invoices, open": State(under("/invoices?open=1"), "INV-1057"),
-    "invoices, none open": State(
-        under("/invoices?open=1", demo.MUELLER), "No open invoices."
-    ),
+    "invoices, none open": State(under("/invoices?open=1", demo.MUELLER), "No open invoices."),
     "invoices, found": State(under("/invoices?q=po-7"), "INV-1042"),
     "invoices, not found": State(under("/invoices?q=zzz"), 'starts with "zzz"'),
     "invoices, a year": State(under("/invoices?year=2025"), "INV-1001"),
@@ -248,7 +246,8 @@ CUSTOMER = {
     ),
     "statement, future": State(under("/statement?to=2030-01-01"), "was in the future"),
     "statement, nothing happened": State(
-        under("/statement?from=2026-04-13&to=2026-04-13", demo.MUELLER), "Nothing happened in this period."
+        under("/statement?from=2026-04-13&to=2026-04-13", demo.MUELLER),
+        "Nothing happened in this period.",
     ),
     "statement, nothing open": State(
         under("/statement?view=open_items", demo.MUELLER), "Everything is settled."
@@ -546,9 +545,7 @@ STAFF = {
         pressing("Revoke link", token_of(demo.KOPI, "/revoke", before=_feature)), "Link revoked."
     ),
     "token": State(token_of(demo.KOPI), "Active until"),
-    "token, generated": State(
-        pressing("Generate", token_of(demo.BEAN_THERE)), "Token generated."
-    ),
+    "token, generated": State(pressing("Generate", token_of(demo.BEAN_THERE)), "Token generated."),
     "token, none": State(token_of(demo.BEAN_THERE), "This customer has no link yet."),
     "token, expired": State(token_of(demo.AURORA), "Revoke also stops renewals."),
     "token, revoked": State(token_of(demo.HARBOUR), "Their bookkeeper has left"),

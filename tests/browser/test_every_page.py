@@ -7,7 +7,7 @@ from tests.browser.checks import axe, no_sideways_scroll, tab_order, touch_targe
 from tests.browser.shops import Shop, expect
 from tests.browser.sites import Serve
 from tests.browser.states import STATES
-from tests.browser.visits import OpenPage, screenshot
+from tests.browser.visits import OpenPage
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 
@@ -20,12 +20,12 @@ def test_every_page_can_be_used_by_everybody(serve: Serve, open_page: OpenPage, 
     page = open_page(width="phone")
     state.lead(shop, page)
     expect(page.locator("body").filter(has_text=state.says)).to_have_count(1)
-    open("/tmp/inc.txt","a").write(f"{name}: {axe(page)}\n")
+    open("/tmp/inc.txt", "a").write(f"{name}: {axe(page)}\n")
     touch_targets(page)
     no_sideways_scroll(page)
     page.set_viewport_size(DESKTOP)
     page.emulate_media(color_scheme="dark")
-    open("/tmp/inc.txt","a").write(f"{name}: {axe(page)}\n")
+    open("/tmp/inc.txt", "a").write(f"{name}: {axe(page)}\n")
     touch_targets(page)
     if state.tour:
         tab_order(page)

@@ -36,7 +36,9 @@ TYPED = {
     "reason": "Typed, kept: <b> & ü.",
     "confirm": "REVOKE",
 }
-ASKS_AGAIN = re.compile("once more|load the page again", re.IGNORECASE)
+ASKS_AGAIN = re.compile(
+    "once more|load the page again|noch einmal|laden Sie die Seite neu", re.IGNORECASE
+)
 
 
 class World:
