@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import attrs
 
-from .access import PortalAccess  # pages name what it gives from here
+from .access import PortalAccess
 from .admission import admit_preview, open_link
 from .audit_trail import AuditTrail
 from .clock import Clock, system_clock
@@ -31,7 +31,10 @@ from .repositories import (
     UnitOfWork,
 )
 from .settings import SettingsService
-from .tokens import TokenService, rarely
+from .tokens import IssueResult, LinkCheck, Outcome, Skipped, TokenService, rarely
+
+# With what a portal gives, which pages name from here.
+__all__ = ["IssueResult", "LinkCheck", "Outcome", "Portal", "PortalAccess", "Skipped"]
 
 
 class Portal:

@@ -41,6 +41,7 @@ class Asked:
         start_typed, end_typed: what stands in the fields.
         cut: True where the end was in the future.
         error: why the period is none, or empty.
+        field: the kind of the fields: a date field would empty itself of what is no date.
     """
 
     view: str
@@ -50,6 +51,7 @@ class Asked:
     end_typed: str
     cut: bool = False
     error: str = ""
+    field: str = "date"
 
 
 def show_statement() -> Response:
@@ -109,6 +111,7 @@ def _asked(today: dt.date) -> Asked:
         start, end = day_typed(asked.start_typed), day_typed(asked.end_typed)
     except ValueError:
         asked.error = _("Please write dates as year, month and day, such as 2026-04-14.")
+        asked.field = "text"
         return asked
     asked.end = min(end or today, today)
     asked.cut = end is not None and end > today
