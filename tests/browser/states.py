@@ -267,7 +267,7 @@ CUSTOMER = {
             ("overview", under(), "1.200,00"),
             ("invoices", under("/invoices"), "1.200,00"),
             ("invoice", paper("INV-1042"), "2.200,00"),
-            ("statement", under("/statement"), "4.310,00"),
+            ("statement", under("/statement"), "4.010,00"),
             ("open items", under("/statement?view=open_items"), "2.200,00"),
             ("messages", under("/messages"), "The 800.00 are here, thank you."),
         )
