@@ -15,6 +15,7 @@ from flask.sessions import SessionInterface
 from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader
 from jinja2.runtime import Macro
 from markupsafe import Markup, escape
+from werkzeug.routing import Map
 
 from ..domain.money import negate
 from ..i18n import Language, best_language, language_for
@@ -51,10 +52,23 @@ class _Request(Request):
         return BytesIO()
 
 
+class _Paths(Map):
+    """Addresses without redirects by the router, which would name a host; ours name a path.
+
+    Said when the map is made: Werkzeug 3.0 does not listen to ``merge_slashes`` later.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(
+            strict_slashes=False, merge_slashes=False, redirect_defaults=False, **given
+        )
+
+
 class _App(Flask):
     """Flask, but whatever the Host header says."""
 
     request_class = _Request
+    url_map_class = _Paths  # type: ignore[assignment]
 
     def create_url_adapter(self, request: Request | None) -> Any:
         """Match and build addresses as if there were no Host header.
@@ -96,10 +110,6 @@ def make_app(site: Site, *, root: str | None, scripts: bool) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=YEAR,
         TRAP_HTTP_EXCEPTIONS=False,
     )
-    # A redirect by the router is made from the Host header; all of ours name a path only.
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
-    app.url_map.redirect_defaults = False
     _set_up_templates(app, site)
     _add_assets(app, site)
     headers = security_headers(https=site.portal.base_url.startswith("https:"), scripts=scripts)
