@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from random import Random
-from time import perf_counter
+from time import thread_time
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
@@ -34,7 +34,7 @@ from basis_portal.web.addresses import key_of
 KEYS = ["a key of the fuzzed portal, of 32 bytes"]
 BASE_URLS = ("https://erp.example.com/portal", "http://127.0.0.1:8641/portal")
 A_TOKEN = re.compile(rb"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
-LONGEST = 2.0  # seconds; of a page of this seller more would be a way to stop the server
+LONGEST = 2.0  # seconds of the processor; more would be a way to stop the server
 WORLD_LASTS = 500  # requests; then all is as in the beginning, so that links open again
 
 Environ = dict[str, Any]
@@ -121,7 +121,7 @@ class World:
             begun.append((status, headers))
             return lambda _: None
 
-        since = perf_counter()
+        since = thread_time()
         parts = self.app(environ, start)
         try:
             body = b"".join(parts)
@@ -129,7 +129,7 @@ class World:
             if hasattr(parts, "close"):
                 parts.close()
         status, headers = begun[-1]
-        return Answer(int(status[:3]), headers, body, perf_counter() - since)
+        return Answer(int(status[:3]), headers, body, thread_time() - since)
 
     def faults(self, environ: Environ, answer: Answer) -> list[str]:
         """What is wrong with an answer."""
@@ -442,7 +442,7 @@ class Found:
         asked: how many requests were made.
         statuses: how often which status was answered.
         problems: what was wrong, each with the number of its request.
-        slowest: seconds of the slowest answer.
+        slowest: seconds of the processor for the answer that took most.
     """
 
     asked: int = 0

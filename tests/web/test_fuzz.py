@@ -26,6 +26,30 @@ def test_two_thousand_random_requests_find_nothing_wrong() -> None:
     assert min(found.statuses[status] for status in (303, 400, 403, 404, 405)) > 5
 
 
+@pytest.mark.parametrize(
+    ("path", "environ", "status"),
+    [
+        ("/statement", {"QUERY_STRING": "to=0001-01-01"}, 200),
+        ("/statement", {"QUERY_STRING": "from=0001-01-01&to=9999-12-31"}, 200),
+        ("/invoices", {"QUERY_STRING": "q=\xff\xfe"}, 200),
+        ("/nowhere", {"QUERY_STRING": "\xff=\xfe"}, 404),
+        ("", {"HTTP_HOST": "a" * 64}, 200),
+        ("/nowhere", {"HTTP_HOST": "\xff"}, 404),
+        ("/messages", {"HTTP_X_FORWARDED_HOST": "evil.example"}, 200),
+    ],
+)
+def test_what_was_a_fault_once_is_none(path: str, environ: dict[str, Any], status: int) -> None:
+    """What random requests found is asked here by name."""
+    world = World(BASE_URLS[0])
+    base = Maker(world, Random(0)).environ()
+    odd = {name: value for name, value in base.items() if not name.startswith("HTTP_")}
+    address = {"REQUEST_METHOD": "GET", "PATH_INFO": f"/portal/{world.links[0]}{path}"}
+    whole = {**odd, "QUERY_STRING": "", **address, **environ}
+    answer = world.ask(whole)
+    assert answer.status == status
+    assert world.faults(whole, answer) == []
+
+
 def test_random_requests_leave_no_link_in_the_log() -> None:
     """What is logged while hundreds of odd requests are answered names no link."""
     heard, root = io.StringIO(), logging.getLogger()

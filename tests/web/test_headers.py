@@ -22,7 +22,7 @@ from tests.web.conftest import (
     path_of,
 )
 from werkzeug.routing import Rule
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
 
 from basis_portal import LedgerError, Portal, PortalConfig, StorageError
 from basis_portal.demo import seller as demo
@@ -310,12 +310,17 @@ def test_whatever_the_host_header_says_the_pages_are_the_same(site: Site, host: 
     kopi = path_of(site.portal.tokens.link(demo.KOPI, by="ana"))
     for address in (kopi, f"{kopi}/nowhere", f"{kopi[:-1]}", STAFF_PATH, f"{STAFF_PATH}/nowhere"):
         environ = {"HTTP_X_STAFF": "ana"}
-        usual = site.client.get(address, environ_overrides=environ)
-        odd = site.client.get(address, environ_overrides={**environ, "HTTP_HOST": host})
-        assert odd.status == usual.status
-        assert odd.get_data() == usual.get_data()
-        assert list(odd.headers) == list(usual.headers)
-        assert ORIGIN.encode() not in odd.get_data()
+        usual = asked(site, address, environ)
+        odd = asked(site, address, {**environ, "HTTP_HOST": host})
+        assert odd == usual
+        assert ORIGIN.encode() not in odd[2]
+
+
+def asked(site: Site, address: str, environ: dict[str, str]) -> tuple[str, list[Any], bytes]:
+    """The answer of the app itself: a test client would take the host apart."""
+    whole = EnvironBuilder(path=address, environ_overrides=environ).get_environ()
+    parts, status, headers = run_wsgi_app(site.client.application, whole, buffered=True)
+    return status, list(headers), b"".join(parts)
 
 
 @pytest.mark.parametrize("name", ["theme.html", "customer/fault.html"])

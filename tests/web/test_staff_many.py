@@ -231,6 +231,7 @@ def test_revoke_all_works_whatever_the_edition(
     assert set(statuses(portal).values()) == {"revoked"}
     assert desk.open(MISSING).status == 403
     shown = desk.open(f"{ALL}?done=revoked&since=0&until=9&mark={'0' * 16}")
+    assert (shown.status, shown.heading) == (200, REVOKE)
     assert shown.status_line is None
     assert ISSUE not in shown.text
 
