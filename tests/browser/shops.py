@@ -144,6 +144,12 @@ class Shop:
         repository: Any = self.portal.customers
         repository.save(*customers)
 
+    def speak(self, language: str, customer_id: str = demo.KOPI) -> None:
+        """Change the language of a customer in the host."""
+        found = self.portal.customers.get(customer_id)
+        assert found
+        self.save(attrs.evolve(found, language=language))
+
     def block(self, customer_id: str = demo.KOPI) -> None:
         """Block a customer in the host."""
         found = self.portal.customers.get(customer_id)

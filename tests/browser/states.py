@@ -65,9 +65,7 @@ def speaking(language: str, lead: Lead) -> Lead:
     """The same in the language of the customer, who is Kopi Nusantara."""
 
     def then(shop: Shop, page: Any) -> None:
-        found = shop.portal.customers.get(demo.KOPI)
-        assert found
-        shop.save(attrs.evolve(found, language=language))
+        shop.speak(language)
         lead(shop, page)
 
     return then
