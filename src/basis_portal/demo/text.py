@@ -13,7 +13,11 @@ WIDTH = 80
 
 
 FORMATS = EnglishFormats()
-show_day = FORMATS.day
+
+
+def show_day(day: dt.date) -> str:
+    """A day in words: ``2 Apr 2026``."""
+    return FORMATS.day(day)
 
 
 def money(currency: str, amount: Decimal) -> str:

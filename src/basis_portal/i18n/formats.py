@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal, localcontext
 from functools import lru_cache
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ NBSP, MINUS = "\u00a0", "\u2212"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
+
+ShowDay = Callable[[dt.date], str]
 
 WITHOUT_CENTS = {
     *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
@@ -103,7 +106,13 @@ class NeutralFormats(EnglishFormats):
         """``2026-04-14``."""
         return day.isoformat()
 
-    day_of_week = day_of_year = day
+    def day_of_week(self, day: dt.date) -> str:
+        """``2026-04-14``."""
+        return day.isoformat()
+
+    def day_of_year(self, day: dt.date) -> str:
+        """``2026-04-14``."""
+        return day.isoformat()
 
 
 class BabelFormats:
@@ -113,9 +122,9 @@ class BabelFormats:
         self._locale = locale
         self._plain = locale.decimal_formats[None]
         self._code_first = locale.currency_formats["standard"].pattern.startswith("\u00a4")
-        self.day = lru_cache(1024)(lambda day: self._by_skeleton("yMMMd", day))
-        self.day_of_week = lru_cache(1024)(lambda day: self._by_skeleton("yMMMEd", day))
-        self.day_of_year = lru_cache(1024)(lambda day: self._by_skeleton("MMMd", day))
+        self.day: ShowDay = lru_cache(1024)(lambda day: self._by_skeleton("yMMMd", day))
+        self.day_of_week: ShowDay = lru_cache(1024)(lambda day: self._by_skeleton("yMMMEd", day))
+        self.day_of_year: ShowDay = lru_cache(1024)(lambda day: self._by_skeleton("MMMd", day))
 
     def amount(self, amount: Decimal, currency: str | None = None) -> str:
         """``1.200,00`` in German; a currency without cents shows none."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import gettext
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
 from ..domain.phrases import Phrase
 from ..domain.views import STATE_WORDS, DocumentState
-from .formats import Formats, formats_for
+from .formats import Formats, ShowDay, formats_for
 
 DOMAIN = "basis_portal"
 LOCALES = Path(__file__).parent / "locales"
@@ -36,9 +36,12 @@ class Language:
             DOMAIN, LOCALES, languages=[self.words_in], fallback=True
         )
         formats = self._formats
-        self.amount, self.money, self.number = formats.amount, formats.money, formats.number
-        self.day, self.day_of_week = formats.day, formats.day_of_week
-        self.day_of_year = formats.day_of_year
+        self.amount: Callable[..., str] = formats.amount
+        self.money: Callable[[str, Decimal], str] = formats.money
+        self.number: Callable[[Decimal], str] = formats.number
+        self.day: ShowDay = formats.day
+        self.day_of_week: ShowDay = formats.day_of_week
+        self.day_of_year: ShowDay = formats.day_of_year
 
     def __repr__(self) -> str:
         return f"<Language {self.tag}>"

@@ -14,7 +14,7 @@ from ..errors import LedgerError, StorageError
 from .mounting import Environ, WSGIApp
 from .token_filter import TokenFilter
 
-log = logging.getLogger("basis_portal.web")
+log: logging.Logger = logging.getLogger("basis_portal.web")
 # What they write may be an error of a host's, and that says anything.
 for _each in (log, logging.getLogger("basis_portal")):
     _each.addFilter(TokenFilter())

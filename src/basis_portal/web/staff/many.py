@@ -19,7 +19,7 @@ from .settings import Answer
 from .tally import Tally
 from .tokens import show_closed
 
-log = logging.getLogger("basis_portal.web")
+log: logging.Logger = logging.getLogger("basis_portal.web")
 
 CONFIRM = "REVOKE"
 BATCH = 200
