@@ -59,8 +59,18 @@ class Inbox:
         *,
         by: str | None = None,
         document_id: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Message:
         """Answer a customer; marks what the customer wrote as read.
+
+        A form that is sent twice (same key) makes one reply.
+
+        Args:
+            customer_id: whom to answer.
+            text: plain text, 1 to 2,000 characters.
+            by: the member of staff who writes; the customer never sees it.
+            document_id: a document that the customer sees and the reply is about, or None.
+            idempotency_key: of the form, unique per customer, or None.
 
         Raises:
             CustomerNotFound: there is no such customer.
@@ -70,18 +80,31 @@ class Inbox:
         self._context.require_management()
         customer = self._context.customer(customer_id)
         who, now = staff_name(by), self._context.now()
-        message = Message(new_token_id(), customer_id, now, Author.SELLER, text, who, document_id)
+        message = Message(
+            new_token_id(),
+            customer_id,
+            now,
+            Author.SELLER,
+            text,
+            who,
+            document_id,
+            idempotency_key=idempotency_key,
+        )
         if document_id is not None:
             config = self._context.storage.settings.get().config
             Visible(self._context, Admitted(customer, config, now, None)).document(document_id)
 
-        def work(unit: UnitOfWork) -> None:
+        def work(unit: UnitOfWork) -> Message:
+            if idempotency_key is not None:
+                known = unit.messages.by_key(customer_id, idempotency_key)
+                if known is not None:
+                    return known
             unit.messages.add(message)
             unit.messages.mark_read(customer_id, now)
             unit.audit.append([AuditEntry(now, AuditEvent.REPLY, who, customer_id)])
+            return message
 
-        self._context.storage.transact(work, lock=[customer_id])
-        return message
+        return self._context.storage.transact(work, lock=[customer_id])
 
     def note(
         self,

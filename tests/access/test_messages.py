@@ -91,6 +91,17 @@ def test_bad_keys(access: PortalAccess, state: State, key: Any) -> None:
     assert access.send_message("Hello", idempotency_key="x" * 255)
 
 
+def test_a_reply_that_is_sent_twice(portal: Portal, trail: Trail) -> None:
+    """The same key makes one reply, which is told once; another key or none makes another."""
+    first = portal.messages.reply("C-1001", "Yes.", by="ana", idempotency_key="form-1")
+    assert portal.messages.reply("C-1001", "Yes.", by="ana", idempotency_key="form-1") == first
+    assert [one.event for one in trail()].count("reply") == 1
+    assert list(portal.messages.thread("C-1001")) == [first]
+    portal.messages.reply("C-1001", "Yes.", by="ana", idempotency_key="form-2")
+    portal.messages.reply("C-1001", "Yes.", by="ana")
+    assert len(portal.messages.thread("C-1001").items) == 3
+
+
 # --- who wrote ----------------------------------------------------------------------------
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
+from threading import Barrier
 from typing import Any
 
 import attrs
@@ -19,6 +21,7 @@ from werkzeug.test import Client
 
 from basis_portal import AuditEvent, Author, Customer, Document, DocumentVisibility, Portal
 from basis_portal.demo import seller as demo
+from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing.builders import a_message, a_note, an_invoice
 from basis_portal.testing.clocks import FrozenClock
 from basis_portal.web import create_app
@@ -317,6 +320,32 @@ def test_a_reply(ana: Desk, portal: Portal, client: Client) -> None:
     seen = client.get(f"{link}/messages").get_data(as_text=True)
     assert "It is on its way.\nRegards" in seen
     assert "ana" not in re.sub(r"<[^>]+>", "", seen.partition("<main")[2])
+
+
+class Meeting(InMemoryStorage):
+    """A storage in which two changes begin together, once ``both`` is set."""
+
+    both: Barrier | None = None
+
+    def transact(self, work: Any, *, lock: Any = ()) -> Any:
+        """Wait for the other, then make the change."""
+        if self.both:
+            self.both.wait(timeout=30)
+        return super().transact(work, lock=lock)
+
+
+def test_a_button_pressed_twice_at_once_sends_one_reply(clock: FrozenClock) -> None:
+    """Also where both are on their way before either has arrived."""
+    storage = Meeting()
+    portal = demo.make_seller(storage, clock, base_url="https://erp.example.com/portal")
+    desks = [Desk(Client(create_app(portal, authorize=authorize))) for _ in range(2)]
+    form = reply_form(desks[0])
+    storage.both = Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        sent = list(pool.map(lambda desk: desk.send(form, text="It is there."), desks))
+    assert {one.location for one in sent} == {f"/settings/portal{thread()}?done=replied"}
+    texts = [one.text for one in portal.messages.thread(KOPI)]
+    assert texts.count("It is there.") == 1
 
 
 def test_a_reply_is_about_what_was_asked(ana: Desk, portal: Portal, clock: FrozenClock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -242,7 +243,11 @@ def _send_reply(found: Conversation, typed: Typed) -> Response:
         return _refuse(found, typed, 409, _meanwhile(found, new[0]))
     try:
         site().portal.messages.reply(
-            found.customer_id, typed.text, by=me().name, document_id=_subject(typed.about)
+            found.customer_id,
+            typed.text,
+            by=me().name,
+            document_id=_subject(typed.about),
+            idempotency_key=_once(typed.text),
         )
     except DocumentNotFound:
         error = _("The customer cannot see that document any more. Send the reply without it?")
@@ -284,6 +289,12 @@ def _new(texts: Iterable[Text]) -> list[Text]:
 def _is_there(text: str, new: Iterable[Message | InternalNote]) -> bool:
     """True where the same form came before: a button pressed twice makes one text."""
     return any(one.by == me().name and one.text == message_text(text) for one in new)
+
+
+def _once(text: str) -> str:
+    """The same for a form that is sent twice at the same time, before `_is_there` can see it."""
+    said = (request.form.get("seen", ""), me().name, message_text(text))
+    return f"reply-{hashlib.sha256(repr(said).encode()).hexdigest()}"
 
 
 def _subject(key: str) -> str | None:
