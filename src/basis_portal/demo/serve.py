@@ -170,6 +170,7 @@ def invented_scene(storage: FullStorage, clock: Clock, base_url: str, *, today: 
             "Staff: untick Show Statement of Account, save. It is gone, by address too.",
             "Staff: Manage Portal Access Tokens, Kopi Nusantara, Revoke. Reload: denied.",
             "Staff: Generate, Copy link. The new one works, the old one stays dead.",
+            "Staff: Müller & Söhne, Preview as customer. The same pages, in German.",
         ),
         closing=(
             "Your own data: basis-portal demo --data receivables.csv",

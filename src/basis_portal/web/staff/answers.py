@@ -9,8 +9,8 @@ from flask import request
 
 from ...domain.portal_token import PortalToken, TokenStatus
 from ..flask_app import _, language, site
+from .frame import Answer
 from .holders import Holder
-from .settings import Answer
 
 A_MOMENT = dt.timedelta(minutes=10)
 

@@ -9,10 +9,9 @@ from ...domain.phrases import Phrase
 from ...portal import LinkCheck
 from ..addresses import key_of
 from ..flask_app import _, language, site
-from .frame import form_accepted, refuse_readers, show
+from .frame import Answer, form_accepted, refuse_readers, show
 from .holders import Holder, holder_of
 from .place import Place
-from .settings import Answer
 
 VERDICTS: dict[Cause | None, Phrase] = {
     None: Phrase("Works until %(until)s."),
@@ -65,10 +64,11 @@ def _page(status: int = 200, *, refused: str = "", found: LinkCheck | None = Non
 def _answer(found: LinkCheck, holder: Holder | None, *, off: bool) -> Answer:
     phrase = _WORKS_ONCE_ON if off and found.works else VERDICTS[found.cause]
     verdict = language().say(phrase, None, **_values(found))
+    title = verdict.removesuffix(".")
     if holder is None:
-        return Answer(verdict, verdict)
+        return Answer(title, verdict)
     words = _("%(customer)s. %(verdict)s", customer=holder.name, verdict=verdict)
-    return Answer(verdict, words)
+    return Answer(title, words)
 
 
 def _values(found: LinkCheck) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
@@ -15,6 +16,14 @@ from ..site import Staff
 
 PURPOSE = "staff"
 _KEPT = ("text", "welcome_message", "reason")
+
+
+@attrs.define(frozen=True)
+class Answer:
+    """What became of the last action: what is said under the heading, and in short in the title."""
+
+    title: str
+    text: str
 
 
 class Refused(Exception):

@@ -12,10 +12,9 @@ from ...domain.portal_token import TokenStatus
 from ...errors import StorageError
 from ..flask_app import _, language, site
 from .acts import Act, micros
-from .frame import form_accepted, me, refuse_readers, show, to
+from .frame import Answer, form_accepted, me, refuse_readers, show, to
 from .place import Place
 from .reasons import typed_reason, wrong_reason
-from .settings import Answer
 from .tally import Tally
 from .tokens import show_closed
 

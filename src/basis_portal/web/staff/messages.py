@@ -21,8 +21,7 @@ from ...errors import DocumentNotFound, InvalidValue
 from ...i18n.words import DOCUMENT_WORDS
 from ..addresses import id_of, key_of
 from ..flask_app import _, language, site
-from .frame import form_accepted, me, show, to
-from .settings import Answer
+from .frame import Answer, form_accepted, me, show, to
 
 PAGE = 50
 FIRST_LINE = 120

@@ -13,7 +13,7 @@ from ...domain.config import EXPIRY_DAYS, WELCOME_LIMIT, PortalConfig, StoredSet
 from ...domain.portal_token import TokenStatus
 from ...errors import InvalidValue, PortalNotAvailable, SettingsConflict
 from ..flask_app import _, language, site
-from .frame import form_accepted, me, show, to, typed_texts
+from .frame import Answer, form_accepted, me, show, to, typed_texts
 
 SWITCHES = (
     "enabled",
@@ -75,14 +75,6 @@ class SettingsForm:
             welcome_message=self.welcome_message,
             **{name: name in self.on for name in SWITCHES},
         )
-
-
-@attrs.define(frozen=True)
-class Answer:
-    """What became of the last action: what is said under the heading, and in short in the title."""
-
-    title: str
-    text: str
 
 
 @attrs.define(frozen=True)

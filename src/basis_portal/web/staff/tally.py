@@ -11,7 +11,7 @@ from flask import request
 from ...domain.phrases import Phrase
 from ...portal import IssueResult, Outcome, Skipped
 from ..flask_app import language
-from .settings import Answer
+from .frame import Answer
 
 WORDS = {
     "issued": Phrase("%(count)s token generated", "%(count)s tokens generated"),

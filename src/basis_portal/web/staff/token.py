@@ -7,11 +7,10 @@ from flask import Response, request
 from ...errors import NoActiveToken
 from ..flask_app import site
 from . import answers
-from .frame import me, show
+from .frame import Answer, me, show
 from .happened import happened
 from .holders import Holder, holder_of
 from .place import Place
-from .settings import Answer
 
 EARLIER = 20
 

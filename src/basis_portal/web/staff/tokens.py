@@ -8,10 +8,9 @@ from flask import Response, request
 
 from ...domain.portal_token import TokenStatus
 from ..flask_app import language, site
-from .frame import show
+from .frame import Answer, show
 from .holders import WEEK, Holder, with_customers, with_tokens
 from .place import SOON, STATUSES, Place
-from .settings import Answer
 from .tally import Tally
 
 PAGE = 50
