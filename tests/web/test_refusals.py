@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from tests.conftest import Watched
 from tests.web.conftest import BASE_URL, SELLER, document_path, path_of
@@ -131,6 +132,36 @@ def test_a_portal_that_is_off_says_so_whatever_the_link(
     assert "For copies of your documents, contact Nordlicht Kaffee GmbH:" in said
     assert links(answer.text)["accounts@nordlicht.example"].startswith("mailto:")
     assert answer.data == Client(customer_app(off, seller=SELLER)).get("/portal/x").data
+
+
+def _messages_off(portal: Portal, clock: FrozenClock, link: str) -> str:
+    config = portal.settings.get().config
+    portal.settings.save(attrs.evolve(config, allow_messages=False), by="ben")
+    return link
+
+
+def _portal_off(portal: Portal, clock: FrozenClock, link: str) -> str:
+    config = portal.settings.get().config
+    portal.settings.save(attrs.evolve(config, enabled=False), by="ben")
+    return link
+
+
+@pytest.mark.parametrize(
+    "spoil", [_messages_off, _portal_off, *(one for one in CAUSES if one is not _none)]
+)
+def test_a_text_is_not_lost_in_a_refusal(
+    client: Client, portal: Portal, clock: FrozenClock, kopi: str, spoil: Callable[..., str]
+) -> None:
+    """What was typed comes back; what another site sends does not."""
+    form = hidden(client.get(f"{kopi}/messages").text, "form")
+    address = spoil(portal, clock, kopi) + "/messages"
+    sent = {"form": form, "text": "A long <thought>"}
+    answer = client.post(address, data=sent)
+    assert answer.status_code == (404 if spoil is _messages_off else 403)
+    assert "A long &lt;thought&gt;</textarea>" in answer.text
+    foreign = client.post(address, data=sent, headers={"Sec-Fetch-Site": "cross-site"})
+    assert foreign.status_code == answer.status_code
+    assert "thought" not in foreign.text
 
 
 def test_refusals_are_in_the_browsers_language(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -105,16 +106,16 @@ def _counts_as_opened() -> bool:
 
 def access_denied(_: AccessDenied) -> Response:
     """One page whatever the cause."""
-    return show("customer/access_denied.html", 403, access=None)
+    return _refuse("customer/access_denied.html", 403)
 
 
 def not_available(_: PortalNotAvailable) -> Response:
     """No 5xx: monitors and proxies act on those."""
-    return show("customer/not_available.html", 403, access=None)
+    return _refuse("customer/not_available.html", 403)
 
 
 def _not_found(_: Exception) -> Response:
-    return show("customer/not_found.html", 404)
+    return show("customer/not_found.html", 404, typed=_typed())
 
 
 def _nowhere(_: str) -> Response:
@@ -122,11 +123,20 @@ def _nowhere(_: str) -> Response:
 
 
 def _fault(reference: str, status: int) -> Response:
-    return show("customer/fault.html", status, access=None, reference=reference, typed=_typed())
+    return _refuse("customer/fault.html", status, reference=reference)
+
+
+def _refuse(template: str, status: int, **values: Any) -> Response:
+    return show(template, status, access=None, typed=_typed(), **values)
 
 
 def _typed() -> str:
-    """The text that was sent, to be given back; none where the form itself cannot be read."""
+    """The text that was sent, to be given back; none where the form itself cannot be read.
+
+    Nor what another site sends: its words are not to stand on a page of the seller's.
+    """
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return ""
     try:
         return request.form.get("text", "") if request.method == "POST" else ""
     except HTTPException:
@@ -135,7 +145,7 @@ def _typed() -> str:
 
 def _http_error(error: HTTPException) -> Response:
     if error.code == 404:
-        return show("customer/access_denied.html", 403, access=None)
+        return _refuse("customer/access_denied.html", 403)
     response = show("customer/http_error.html", error.code or 500, access=None, error=error)
     for name, value in error.get_headers():
         if name == "Allow":
