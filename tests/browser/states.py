@@ -183,6 +183,18 @@ def _older_invoices(shop: Shop, page: Any) -> None:
     page.get_by_role("link", name="Older").click()
 
 
+def _writing_while(change: Callable[[Shop], object]) -> Lead:
+    """A message is sent after something has changed since its page was opened."""
+
+    def lead(shop: Shop, page: Any) -> None:
+        page.goto(shop.link(below="/messages"))
+        page.locator("[name=text]").fill("May we pay in two parts?\nWith kind regards")
+        change(shop)
+        page.get_by_role("button", name="Send message").click()
+
+    return lead
+
+
 def _dead(shop: Shop, page: Any) -> None:
     page.goto(shop.link()[:-1])
 
@@ -283,6 +295,16 @@ CUSTOMER = {
     "page that is off": State(under("/statement", show_statement=False), "There is no such page"),
     "denied": State(_dead, "Access denied"),
     "not available": State(_off, "Portal not available"),
+    "denied when sending": State(
+        _writing_while(lambda shop: shop.portal.tokens.revoke(demo.KOPI, by="ben")),
+        "Your text, to keep:",
+    ),
+    "not available when sending": State(
+        _writing_while(lambda shop: shop.set(enabled=False)), "Your text, to keep:"
+    ),
+    "not found when sending": State(
+        _writing_while(lambda shop: shop.set(allow_messages=False)), "Your text, to keep:"
+    ),
     "fault of the storage": State(broken(_no_storage, Shop.link), "Reference:"),
     "fault of the ledger": State(broken(_no_ledger, Shop.link, only="ledger."), "Reference:"),
     "fault when sending": State(
