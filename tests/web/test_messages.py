@@ -65,14 +65,35 @@ def test_a_question_about_an_invoice_names_it(client: Client, portal: Portal, ko
     assert (newest.text, newest.document_id) == (TEXT, "INV-1051")
 
 
-def test_a_form_sent_twice_makes_one_message(client: Client, portal: Portal, kopi: str) -> None:
-    """A double click, or Back and once more, is one message; a new form is a new one."""
+def test_a_form_sent_twice_makes_one_message(
+    client: Client, portal: Portal, clock: FrozenClock, kopi: str
+) -> None:
+    """A double click, or Back and once more from a new page, is one message; later it is two."""
     before, form = len(_texts(portal)), _form(client, kopi)
     for _ in range(3):
         assert _send(client, kopi, **form).status_code == 303
+    assert _send(client, kopi).status_code == 303
     assert len(_texts(portal)) == before + 1
+    clock.advance(hours=1)
     assert _send(client, kopi).status_code == 303
     assert len(_texts(portal)) == before + 2
+    clock.advance(minutes=1)
+    portal.messages.reply(demo.KOPI, "Yes.", by="ana")
+    clock.advance(minutes=1)
+    assert _send(client, kopi).status_code == 303
+    assert len(_texts(portal)) == before + 4
+
+
+def test_a_form_sent_again_with_another_text_makes_another_message(
+    client: Client, portal: Portal, clock: FrozenClock, kopi: str
+) -> None:
+    """Where the first answer never came, what was changed before it was sent again is not lost."""
+    before, form = _texts(portal), _form(client, kopi)
+    ten, hundred = "Ten bags, please.", "100 bags, please (not ten)."
+    for text in (ten, hundred, hundred):
+        assert _send(client, kopi, **{**form, "text": text}).status_code == 303
+        clock.advance(minutes=1)
+    assert _texts(portal) == [hundred, ten, *before]
 
 
 @pytest.mark.parametrize(

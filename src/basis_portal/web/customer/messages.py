@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 from typing import Any
 
@@ -10,7 +11,7 @@ import attrs
 from flask import Response, redirect, request, url_for
 
 from ...domain.checks import check_id
-from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, message_text
+from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, Author, message_text
 from ...domain.visibility import Section
 from ...errors import DocumentNotFound, InvalidValue, TooManyMessages
 from ..addresses import id_of
@@ -19,6 +20,7 @@ from .frame import here, show
 
 PURPOSE = "message"
 PAGE = 50
+AGAIN = dt.timedelta(hours=1)
 
 
 @attrs.define
@@ -91,7 +93,9 @@ def send_message() -> Response:
         )
     try:
         document_id = _document_id(about) if about else None
-        access.send_message(text, document_id=document_id, idempotency_key=typed["once"] or None)
+        if not _is_last(text, document_id):
+            key = _key_of(typed["once"], text, about)
+            access.send_message(text, document_id=document_id, idempotency_key=key)
     except DocumentNotFound:
         typed["about"] = ""
         error = _("That document is no longer in your portal. Send the message without it?")
@@ -112,6 +116,30 @@ def _document_id(key: str) -> str:
 
 def _is_once(text: str) -> bool:
     return 0 < len(text) <= 64 and text.isascii() and text.isprintable()
+
+
+def _is_last(text: str, document_id: str | None) -> bool:
+    """True for what the customer wrote last, within the hour.
+
+    Back and Send once more brings it again, from a new page with the old text.
+    """
+    since = site().portal.now() - AGAIN
+    return any(
+        one.author is Author.CUSTOMER
+        and (one.text, one.document_id) == (message_text(text), document_id)
+        and one.at > since
+        for one in here().messages(limit=1)
+    )
+
+
+def _key_of(once: str, text: str, about: str) -> str | None:
+    """The same for the same text from the same form: what was changed before it was sent again
+    is another message.
+    """
+    if not once:
+        return None
+    said = repr((message_text(text), about))
+    return f"{once} {hashlib.sha256(said.encode()).hexdigest()}"
 
 
 def _why(text: str) -> str:
