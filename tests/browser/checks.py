@@ -28,12 +28,17 @@ Call = Callable[[str], Any]
 
 
 def axe(page: Any) -> list[str]:
-    """Assert that axe-core finds no violation; give what it could not decide."""
+    """Assert that axe-core finds no violation; give what it could not decide.
+
+    Without the contrast of text in pictures, which it never can: `test_colours` looks at that.
+    """
     with _world(page) as call:
         call(_axe_core())
         found = call(f"axe.run({json.dumps(AXE)})")
     _none(page, "axe-core finds", _described(found["violations"]))
-    return _described(found["incomplete"])
+    for rule in found["incomplete"]:
+        rule["nodes"] = [node for node in rule["nodes"] if not node["html"].startswith("<text ")]
+    return _described([rule for rule in found["incomplete"] if rule["nodes"]])
 
 
 def no_sideways_scroll(page: Any, width: int = 320) -> None:
@@ -79,7 +84,8 @@ def printed(page: Any) -> list[str]:
     """Print the page as the browser's own dialog does, and give the text of each sheet.
 
     Asserted is that the browser prints neither its header (date, title) nor its footer, which is
-    the page's address with the token in it. What Playwright's `Page.pdf` prints proves nothing:
+    the page's address with the token in it, and that a file that is printed to has no links,
+    which would have it too. What Playwright's `Page.pdf` prints proves nothing:
     it sets margins of 0, where the browser leaves both out.
     """
     bare, dressed = _sheets(page, dressed=False), _sheets(page, dressed=True)
@@ -89,6 +95,7 @@ def printed(page: Any) -> list[str]:
         if old != new
     ]
     _none(page, "the browser prints its header or footer", added)
+    _none(page, "a printed file keeps links", _links_in(_pdf(page, dressed=False)))
     return bare
 
 
@@ -140,6 +147,15 @@ def _name_of_focused(page: Any) -> str:
 
 
 def _sheets(page: Any, *, dressed: bool) -> list[str]:
+    return [sheet.extract_text() for sheet in _pdf(page, dressed=dressed).pages]
+
+
+def _links_in(pdf: Any) -> list[str]:
+    notes = [note.get_object() for sheet in pdf.pages for note in sheet.get("/Annots", [])]
+    return [str(note["/A"].get("/URI", note["/A"])) for note in notes if "/A" in note]
+
+
+def _pdf(page: Any, *, dressed: bool) -> Any:
     from pypdf import PdfReader
 
     session = page.context.new_cdp_session(page)
@@ -147,8 +163,7 @@ def _sheets(page: Any, *, dressed: bool) -> list[str]:
         answer = session.send("Page.printToPDF", {**_A4, "displayHeaderFooter": dressed})
     finally:
         session.detach()
-    reader = PdfReader(io.BytesIO(base64.b64decode(answer["data"])))
-    return [sheet.extract_text() for sheet in reader.pages]
+    return PdfReader(io.BytesIO(base64.b64decode(answer["data"])))
 
 
 def _none(page: Any, what: str, found: list[str]) -> None:

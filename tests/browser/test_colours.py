@@ -35,6 +35,20 @@ def test_no_colour_makes_a_page_unreadable(serve: Serve, open_page: OpenPage, co
             assert axe(page) == []
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_in_the_picture_of_ages_is_as_small_print(
+    serve: Serve, open_page: OpenPage, *, dark: bool
+) -> None:
+    """It has the colour of small print, which stands on the same ground and is looked at by axe."""
+    page = open_page(dark=dark)
+    page.goto(Shop.at(serve()).link(below="/statement"))
+    colour = "(text) => getComputedStyle(text)[text.matches('text') ? 'fill' : 'color']"
+    words = page.locator("svg.aging text")
+    expect(words.first).to_have_text("Not yet due")
+    small = page.locator("p.small").first.evaluate(colour)
+    assert {one.evaluate(colour) for one in words.all()} == {small}
+
+
 def _png() -> bytes:
     """A picture of 40 by 20 pixels, all of one blue."""
     raw = b"".join(b"\0" + b"\x1f\x56\x73" * 40 for _ in range(20))

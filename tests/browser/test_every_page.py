@@ -104,7 +104,19 @@ def test_paper_shows_the_account_and_not_the_way_to_it(serve: Serve, open_page: 
         for control in ("Skip to", "Sales orders", "Send message", "Search", "Last month", "‹"):
             assert control not in paper, (control, paper)
         for number, sheet in enumerate(sheets, 1):
-            assert f"{number} / {len(sheets)}" in sheet
+            assert f"Page {number} of {len(sheets)}" in sheet
+
+
+@pytest.mark.parametrize(("language", "words"), [("de", "Seite 1 von 1"), ("id", "Halaman 1 dari")])
+def test_sheets_are_counted_in_the_customers_language(
+    serve: Serve, open_page: OpenPage, language: str, words: str
+) -> None:
+    """A short invoice needs one sheet."""
+    shop, page = Shop.at(serve()), open_page()
+    shop.speak(language)
+    page.goto(shop.document("INV-1042"))
+    (sheet,) = printed(page)
+    assert words in sheet
 
 
 def test_a_long_statement_repeats_its_headings(serve: Serve, open_page: OpenPage) -> None:

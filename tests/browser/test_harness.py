@@ -33,6 +33,7 @@ a:focus-visible, input:focus-visible, button:focus-visible { outline: 3px solid 
   body { background: #111; color: #eee; }
   a { color: #8ab4f8; }
 }
+@media print { a { display: contents; } }
 @page { @top-left { content: "Seller" } @bottom-right { content: "Page " counter(page) } }
 """
 BODY = """
@@ -415,6 +416,13 @@ def test_the_address_in_print_is_refused(
     pages.style = f"@page {{ {boxes} }}"
     with pytest.raises(AssertionError, match=f"header or footer:\n.*{added}"):
         printed(visit("/portal/a.token"))
+
+
+def test_a_link_in_a_printed_file_is_refused(pages: Pages, visit: Callable[..., Any]) -> None:
+    """A link that has a box is kept, and can be clicked in the file."""
+    pages.style = STYLE.replace("display: contents", "color: inherit")
+    with pytest.raises(AssertionError, match="printed file keeps links:\n.*/contact"):
+        printed(visit())
 
 
 def test_each_sheet_is_given(pages: Pages, visit: Callable[..., Any]) -> None:

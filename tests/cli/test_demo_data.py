@@ -195,8 +195,16 @@ BAD_ROWS = [
     ("invoice,X,A,EUR,2025-02-30,,1,", "date", "YYYY-MM-DD, not '2025-02-30'"),
     ("invoice,X,A,EUR,20250101,,1,", "date", "YYYY-MM-DD, not '20250101'"),
     ("invoice,X,A,EUR,2025-01-01,soon,1,", "due_date", "YYYY-MM-DD, not 'soon'"),
-    ("payment,X,A,EUR,2025-01-01,,0,", "amount", "must be above 0, not"),
-    ("payment,X,A,EUR,2025-01-01,,-1,", "amount", "must not be negative, not"),
+    (
+        "payment,X,A,EUR,2025-01-01,,0,",
+        "amount",
+        "must be above zero: the kind says what it does, not '0'",
+    ),
+    (
+        "payment,X,A,EUR,2025-01-01,,-1,",
+        "amount",
+        "must be above zero: the kind says what it does, not '-1'",
+    ),
     ('payment,X,A,EUR,2025-01-01,,"1,5",', "amount", "such as 50.39, not '1,5'"),
     ("payment,X,A,EUR,2025-01-01,,NaN,", "amount", "such as 50.39, not 'NaN'"),
     ("payment,X,A,EUR,2025-01-01,,1e3,", "amount", "such as 50.39, not '1e3'"),

@@ -134,7 +134,10 @@ def test_lists_can_be_filtered(
         ("credit-notes?q=x", 'No credit note whose number or reference starts with "x".', "Clear"),
         ("sales-orders?q=x", 'No sales order whose number or reference starts with "x".', "Clear"),
         ("invoices?year=1999", "Nothing in 1999.", "Show all"),
-        ("invoices?open=1&year=2025", "No open invoices.", "Show all"),
+        ("invoices?open=1&year=2025", "No invoice matches all of this.", "Clear"),
+        ("invoices?open=1&q=INV-1001", "No invoice matches all of this.", "Clear"),
+        ("credit-notes?q=CN-17&year=2020", "No credit note matches all of this.", "Clear"),
+        ("sales-orders?q=SO-301&year=2020", "No sales order matches all of this.", "Clear"),
     ],
 )
 def test_an_empty_list_says_why_and_the_way_out(
@@ -230,7 +233,7 @@ def test_a_credit_note_says_what_it_was_applied_to(client: Client, kopi: str) ->
     html = _page(client, document_path(kopi, "CN-17"))
     assert "Applied to" in words(html)
     assert rows(html)[-2:] == [
-        ["3 Mar 2026", "Invoice INV-1042", "200.00"],
+        ["10 Mar 2026", "Invoice INV-1042", "200.00"],
         ["Left to use", "0.00"],
     ]
     assert links(html)["INV-1042"] == document_path(kopi, "INV-1042")

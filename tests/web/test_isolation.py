@@ -161,7 +161,9 @@ def test_what_is_hidden_is_the_same_404(
             assert token is not None
             for value in ("", portal.forms.value("message", token.id)):
                 data = {"text": "Hello.", "form": value}
-                assert whole(client.post(f"{kopi}/messages", data=data)) == none
+                sent = whole(client.post(f"{kopi}/nowhere", data=data))
+                assert sent[0] == none[0] == "404 NOT FOUND"
+                assert whole(client.post(f"{kopi}/messages", data=data)) == sent
 
 
 def test_a_message_about_a_foreign_document_is_refused_without_a_hint(

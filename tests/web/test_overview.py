@@ -125,7 +125,15 @@ def test_the_menu_shows_what_is_switched_on(client: Client, portal: Portal, kopi
 
 def test_the_last_reply_is_told(client: Client, kopi: str) -> None:
     """The way to the messages says when the seller wrote last; nobody knows what was read."""
-    assert "last reply 12 Apr" in words(_page(client, kopi))
+    html = _page(client, kopi)
+    assert "last reply 12 Apr" in words(html[: html.index('<nav class="menu phone"')])
+    assert "last reply 12 Apr" in words(html[html.index('<nav class="menu phone"') :])
+
+
+def test_the_sellers_address_stands_below_each_page(client: Client, kopi: str) -> None:
+    """Paper says who sent it."""
+    said = words(_page(client, kopi))
+    assert "Nordlicht Kaffee GmbH, Speicherstr. 1, Berlin accounts@nordlicht.example" in said
 
 
 def test_the_title_tells_nothing(client: Client, kopi: str) -> None:

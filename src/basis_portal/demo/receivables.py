@@ -204,6 +204,8 @@ def _optional_day(column: str, text: str) -> dt.date | None:
 def _amount(column: str, text: str) -> Decimal:
     if not re.fullmatch("-?[0-9]+([.][0-9]+)?", text):
         raise InvalidValue.of(column, text, "must be a plain decimal number such as 50.39")
+    if text.startswith("-") or not text.strip("0."):
+        raise InvalidValue.of(column, text, "must be above zero: the kind says what it does")
     return check_amount(column, Decimal(text), above_zero=True)
 
 

@@ -133,6 +133,7 @@ class StateCode(StrEnum):
     PAID = "paid"
     SETTLED = "settled"
     OPEN_SINCE = "open_since"
+    OPEN_FOR = "open_for"
     OVERDUE = "overdue"
     DUE_TODAY = "due_today"
     DUE_TOMORROW = "due_tomorrow"
@@ -148,6 +149,7 @@ STATE_WORDS = {
     StateCode.OPEN_SINCE: Phrase(
         "Open, %(count)s day since invoice date", "Open, %(count)s days since invoice date"
     ),
+    StateCode.OPEN_FOR: Phrase("Open for %(count)s day", "Open for %(count)s days"),
     StateCode.OVERDUE: Phrase("%(count)s day overdue", "%(count)s days overdue"),
     StateCode.DUE_TODAY: Phrase("Due today"),
     StateCode.DUE_TOMORROW: Phrase("Due tomorrow"),
@@ -209,7 +211,8 @@ def open_item_state(item: OpenItem, as_of: dt.date) -> DocumentState:
     if not entry.is_debit:
         return _left_to_use(entry.currency, item.open_amount)
     part_paid = item.open_amount < entry.amount
-    return _open_state(entry.due_date, entry.date, as_of, part_paid=part_paid)
+    since = StateCode.OPEN_SINCE if entry.kind is EntryKind.INVOICE else StateCode.OPEN_FOR
+    return _open_state(entry.due_date, entry.date, as_of, part_paid=part_paid, since=since)
 
 
 def _left_to_use(currency: str, left: Decimal) -> DocumentState:
@@ -220,11 +223,15 @@ def _left_to_use(currency: str, left: Decimal) -> DocumentState:
 
 
 def _open_state(
-    due: dt.date | None, date: dt.date, as_of: dt.date, *, part_paid: bool
+    due: dt.date | None,
+    date: dt.date,
+    as_of: dt.date,
+    *,
+    part_paid: bool,
+    since: StateCode = StateCode.OPEN_SINCE,
 ) -> DocumentState:
     if due is None:
-        since = max(0, (as_of - date).days)
-        return _state(StateCode.OPEN_SINCE, Tone.OPEN, since, part_paid=part_paid)
+        return _state(since, Tone.OPEN, max(0, (as_of - date).days), part_paid=part_paid)
     days = (due - as_of).days
     if days < 0:
         return _state(StateCode.OVERDUE, Tone.OVERDUE, -days, part_paid=part_paid)

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 from flask import Response, request, url_for
 
-from ...domain.aging import Aging
+from ...domain.aging import Aging, AgingBucket
 from ...domain.allocation import OpenItem
 from ...domain.periods import PeriodName, named_period
 from ...domain.phrases import Phrase
@@ -63,7 +63,8 @@ def show_statement() -> Response:
     currency, after = request.args.get("currency"), request.args.get("after")
     if currency and after:
         one = access.statement_page(currency, asked.start, asked.end, after=after, limit=LINES)
-        return _page(asked, page=one)
+        whole = None if one.next else access.statement(asked.start, asked.end, aging=False)
+        return _page(asked, page=one, totals=whole and whole.by_currency.get(currency))
     found = access.statement(asked.start, asked.end, asked.view)
     if asked.view == OPEN_ITEMS:
         items = {
@@ -114,11 +115,13 @@ def _asked(today: dt.date) -> Asked:
         asked.field = "text"
         return asked
     asked.end = min(end or today, today)
-    asked.cut = end is not None and end > today
     asked.start = start or _usual_start(asked.end)
     if asked.start <= asked.end or view == OPEN_ITEMS:  # to open items no first day matters
         asked.start = min(asked.start, asked.end)
         asked.start_typed, asked.end_typed = asked.start.isoformat(), asked.end.isoformat()
+        asked.cut = end is not None and end > today
+    elif end is None or asked.start <= end:
+        asked.error = _("From must not be after today.")
     else:
         asked.error = _("From must not be after To.")
     return asked
@@ -145,15 +148,28 @@ def _quick(today: dt.date, asked: Asked) -> Iterator[tuple[str, str, bool]]:
         yield address, language().say(words), present
 
 
-def parts_of(aging: Aging) -> list[tuple[int, str, str]]:
-    """The parts of the aging bar: which one, where it begins and how wide it is, in percent."""
+def parts_of(aging: Aging) -> list[tuple[int, str, str, str]]:
+    """The parts of the aging bar: which one, where it begins, how wide it is, what is below it.
+
+    In percent of the bar. Below a part that is too narrow on a phone is nothing: the table has
+    its colour too.
+    """
     whole = aging.open_debits
     if not whole:
         return []
-    parts, at = [], Decimal(0)
+    parts: list[tuple[int, str, str, str]] = []
+    at = Decimal(0)
     for number, bucket in enumerate(aging.buckets):
         wide = bucket.amount * 100 / whole
         if bucket.amount:
-            parts.append((number, f"{at:.3f}%", f"{wide:.3f}%"))
+            words = _("Not yet due") if bucket.first is None else _days(bucket)
+            fits = wide >= 3 * len(words)
+            parts.append((number, f"{at:.3f}%", f"{wide:.3f}%", words if fits else ""))
         at += wide
     return parts
+
+
+def _days(bucket: AgingBucket) -> str:
+    if bucket.last is None:
+        return f">{(bucket.first or 1) - 1}"
+    return str(bucket.last) if bucket.first == bucket.last else f"{bucket.first}-{bucket.last}"
