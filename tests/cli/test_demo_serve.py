@@ -26,6 +26,7 @@ pytest.importorskip("flask")
 
 from basis_portal.cli import main
 from basis_portal.demo.serve import HOST, guarded, listen, serve
+from basis_portal.web.headers import security_headers
 
 COMMAND = "import sys; from basis_portal.cli import main; sys.exit(main())"
 BROWSER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -481,6 +482,28 @@ def test_the_guard_answers_head_without_content() -> None:
         answer = guarded(_never, 1)(environ, lambda *given: seen.append(given))
         assert (list(answer) == []) == (method == "HEAD")
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_the_demos_own_answers_have_the_headers_of_the_pages(demo: Demo, method: str) -> None:
+    """The way from its root to the staff pages, and the refusal of another host, wherever."""
+    expected = security_headers(https=False, scripts=False)
+    good = f"{HOST}:{demo.port}"
+    for host, path, status in (
+        (good, "/", 302),
+        ("evil.example", "/", 421),
+        ("evil.example", "/settings/portal", 421),
+        ("evil.example", urlsplit(demo.link).path, 421),
+        (good, "/nowhere", 404),
+    ):
+        connection = http.client.HTTPConnection(HOST, demo.port, timeout=20)
+        connection.request(method, path, headers={"Host": host})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        assert answer.status == status
+        for name, value in expected.items():
+            assert answer.headers.get_all(name) == [value], (name, path, host)
 
 
 def _never(*_: object) -> list[bytes]:

@@ -11,16 +11,22 @@ from typing import Any
 import pytest
 from tests.hosts.worlds import World
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "mount-the-pages.md"
+DOCS = Path(__file__).parents[2] / "docs" / "how-to"
+PAGES = ("mount-the-pages.md", "proxy.md")
 
 
 def recipe(file: str, world: World, patch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What a file of the page defines, where the host's portal is that of a world."""
-    found = re.search(rf"^```python\n(# {file}\n.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
-    assert found, f"{PAGE.name} shows no {file}"
+    """What a file of the pages defines, where the host's portal is that of a world."""
     host = ModuleType("erp_portal")
     host.__dict__.update(portal=world.portal, pages=world.given)
     patch.setitem(sys.modules, "erp_portal", host)
+    return defined_by(file)
+
+
+def defined_by(file: str) -> dict[str, Any]:
+    """What a file of the pages defines."""
+    text = "".join((DOCS / page).read_text("utf-8") for page in PAGES)
+    (found,) = re.findall(rf"^```python\n(# {file}\n.*?)^```$", text, re.M | re.S)
     namespace: dict[str, Any] = {"__name__": Path(file).stem}
-    exec(compile(found[1], file, "exec"), namespace)
+    exec(compile(found, file, "exec"), namespace)
     return namespace

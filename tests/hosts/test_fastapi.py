@@ -10,10 +10,10 @@ from a2wsgi import WSGIMiddleware
 from fastapi import FastAPI
 from tests.hosts.asgi import served
 from tests.hosts.recipes import recipe
-from tests.hosts.visitor import Visitor
+from tests.hosts.visitor import Visitor, form_with
 from tests.hosts.worlds import FEW, ORIGIN, World, customer_round, make_world, staff_round
 
-from basis_portal.web import customer_app, staff_app
+from basis_portal.web import create_app, customer_app, staff_app
 
 MakeApi = Callable[[World], FastAPI]
 
@@ -57,8 +57,18 @@ def test_below_a_root_path(make_api: MakeApi) -> None:
     staff_round(signed_in(app, f"{ORIGIN}/erp", strips="/erp"), world, name="ana")
 
 
-def test_below_a_root_path_that_is_in_no_path() -> None:
-    """Where only FastAPI knows the prefix, the mount stays in the path: a ``path`` helps."""
+@pytest.mark.parametrize("strips", ["", "/erp"])
+def test_below_a_root_path_of_fastapi(strips: str, make_api: MakeApi) -> None:
+    """Where only FastAPI knows the prefix, the proxy may take it away or pass it on."""
+    world = make_world(f"{ORIGIN}/erp/portal", ids=FEW)
+    api = make_api(world)
+    api.root_path = "/erp"
+    customer_round(Visitor(served(api), strips=strips), world)
+    staff_round(signed_in(served(api), f"{ORIGIN}/erp", strips=strips), world, name="ana")
+
+
+def test_mounts_below_a_root_path_that_is_in_no_path() -> None:
+    """Below a mount of Starlette's the mount stays in the path: a ``path`` helps."""
     world = make_world(f"{ORIGIN}/erp/portal", ids=FEW)
     staff = staff_app(
         world.portal, authorize=lambda _: "ana", path="/erp/settings/portal", **world.given
@@ -73,14 +83,57 @@ def test_below_a_root_path_that_is_in_no_path() -> None:
 
 @pytest.mark.parametrize("root_path", ["", "/erp"])
 def test_staff_without_a_slash(root_path: str, make_api: MakeApi) -> None:
-    """The address of the staff pages without a slash leads to them, by its path alone."""
+    """The address of the staff pages is theirs with and without a slash at its end."""
     world = make_world(f"{ORIGIN}{root_path}/portal", ids=FEW)
     visitor = signed_in(
         served(make_api(world), root_path=root_path), f"{ORIGIN}{root_path}", strips=root_path
     )
-    page = visitor.open(world.staff)
-    assert page.location == f"{world.staff}/"
-    assert visitor.open(page.location).status == 200
+    for url in (world.staff, f"{world.staff}/"):
+        page = visitor.open(url)
+        assert page.status == 200
+        settings = form_with(page, "version")
+        assert visitor.submit(settings).status == 200
+
+
+@pytest.mark.parametrize("root_path", ["", "/erp"])
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]
+)
+def test_every_method_is_answered_by_us(root_path: str, method: str, make_api: MakeApi) -> None:
+    """Nothing at our addresses is answered by FastAPI: its answers have none of our headers."""
+    world = make_world(f"{ORIGIN}{root_path}/portal", ids=FEW)
+    visitor = Visitor(served(make_api(world), root_path=root_path), strips=root_path)
+    alone = Visitor(
+        create_app(world.portal, authorize=lambda _: None, path=root_path, **world.given)
+    )
+    for at in (world.portal.base_url, world.staff):
+        for more in (
+            "",
+            "/",
+            "//",
+            "/nowhere",
+            "/static/none.css",
+            "/a/",
+            "/a%0A",
+            "/a%0A/",
+            "/a%0Ab",
+        ):
+            url = at + more
+            page, expected = (one.open(url, method=method, data={}) for one in (visitor, alone))
+            assert (page.status, page.body) == (expected.status, expected.body), url
+            assert {*page.headers} == {
+                (name.lower(), value) for name, value in expected.headers.items()
+            }
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/portals", "/settings", "/settings/portals", "/", "/docs", "/portal%0A", "/portal%0A/"],
+)
+def test_other_addresses_are_the_hosts(path: str, make_api: MakeApi) -> None:
+    """What only begins alike stays FastAPI's."""
+    page = Visitor(served(make_api(make_world(ids=FEW)))).open(f"{ORIGIN}{path}")
+    assert "X-Frame-Options" not in page.headers
 
 
 def test_head(make_api: MakeApi) -> None:

@@ -304,6 +304,52 @@ def test_an_error_without_a_link_is_left_to_its_formatter() -> None:
     assert f"ValueError: {SEEN}" in own
 
 
+def test_a_request_with_a_link_in_its_headers_is_replaced() -> None:
+    """What reports print of a request goes where it holds a link, else the request stays."""
+
+    class Request(SimpleNamespace):
+        """Shows its path alone."""
+
+        def __repr__(self) -> str:
+            return f"<Request {self.path}>"
+
+    for name in ("META", "environ"):
+        for key in ("HTTP_REFERER", "QUERY_STRING", "PATH_INFO"):
+            headers: dict[str, Any] = {key: f"x/{TOKEN}", "wsgi.input": object()}
+            record = logging.makeLogRecord({"request": Request(path="/me", **{name: headers})})
+            assert TokenFilter().filter(record)
+            assert record.request == "<Request /me>"  # type: ignore[attr-defined]
+        plain_one = Request(path="/me", **{name: {"HTTP_REFERER": "/me"}})
+        record = logging.makeLogRecord({"request": plain_one})
+        assert TokenFilter().filter(record)
+        assert record.request is plain_one  # type: ignore[attr-defined]
+    odd = Request(path="/me", META=7)
+    record = logging.makeLogRecord({"request": odd})
+    assert TokenFilter().filter(record)
+    assert record.request is odd  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("given", [{"msg": TOKEN}, {"args": (TOKEN,), "msg": "%s"}, {"at": TOKEN}])
+def test_a_record_with_a_link_keeps_only_the_text_of_its_traceback(given: dict[str, Any]) -> None:
+    """Its frames have variables, which reports print; without a link the error itself stays."""
+
+    def filtered(**given: Any) -> logging.LogRecord:
+        try:
+            raise RuntimeError("no link here")
+        except RuntimeError as error:
+            found = (RuntimeError, error, error.__traceback__)
+        record = logging.makeLogRecord({**given, "exc_info": found})
+        assert TokenFilter().filter(record)
+        return record
+
+    record = filtered(**given)
+    assert record.exc_info is None
+    assert str(record.exc_text).startswith("Traceback (most recent call last)")
+    record = filtered(msg="failed")
+    assert record.exc_info
+    assert record.exc_text is None
+
+
 def test_a_record_that_was_formatted_before_is_masked() -> None:
     """A handler without the filter came first and kept the text of the traceback."""
     record = logging.makeLogRecord({"msg": "x", "exc_text": f"ValueError: {TOKEN}"})

@@ -18,6 +18,8 @@ from ..domain.seller import Seller
 from ..portal import Portal
 from ..repositories import FullStorage
 from ..web import HostLinks, Staff, Theme, create_app
+from ..web.headers import security_headers
+from ..web.mounting import Headers
 from . import receivables, seller
 from .receivables import cut
 from .text import show_day
@@ -48,6 +50,7 @@ def guarded(app: App, port: int) -> App:
 
     The staff pages of the demo are open. A page from elsewhere whose name was made to lead
     here would reach them (DNS rebinding), but its browser would still send that name as Host.
+    Its own answers have the headers of the pages.
     """
     names = {f"{name}:{port}" for name in (HOST, "localhost", "[::1]")}
 
@@ -62,7 +65,7 @@ def guarded(app: App, port: int) -> App:
             return []
         return app(environ, start_response)
 
-    return answer
+    return Headers(answer, security_headers(https=False, scripts=False))
 
 
 class _Handler(WSGIRequestHandler):

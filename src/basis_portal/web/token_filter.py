@@ -17,6 +17,8 @@ _TOKEN = re.compile(f"((?:{_ONE}){{8}})(?:{_ONE}){{14}}(?:{_DOT}(?:{_ONE}){{20,}
 _USUAL = frozenset(vars(logging.makeLogRecord({})))
 """What every log record has; the rest came as ``extra=``."""
 _PLAIN = (int, float, complex, type(None))
+_HEADERS = ("META", "environ")
+"""Where requests of Django, Flask and Werkzeug keep what reports of errors print of them."""
 
 
 def mask(text: str) -> str:
@@ -30,23 +32,33 @@ class TokenFilter(logging.Filter):
     Add it to the handlers of the server's access and error log, where request lines and
     referers are written: ``handler.addFilter(TokenFilter())``. A filter of a logger sees
     nothing of what the loggers below it write.
+
+    Handlers that report more than a line, as Django's by mail, look into the request and into
+    the variables of a traceback. A request with a link in its headers is replaced by its text;
+    a record with a link anywhere keeps the text of its traceback alone.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask the record; it is always kept."""
-        _mask_message(record)
-        _mask_traceback(record)
-        record.stack_info = mask(record.stack_info) if record.stack_info else record.stack_info
+        found = _mask_message(record)
         for name, value in record.__dict__.items():
-            if name not in _USUAL:
-                record.__dict__[name] = _masked(value)
+            if name not in _USUAL and (masked := _masked(value)) is not value:
+                record.__dict__[name], found = masked, True
+        record.stack_info = mask(record.stack_info) if record.stack_info else record.stack_info
+        _mask_traceback(record, found)
         return True
 
 
-def _mask_message(record: logging.LogRecord) -> None:
-    """Argument by argument, since formatters of access logs read them; else as a whole."""
+def _mask_message(record: logging.LogRecord) -> bool:
+    """Argument by argument, since formatters of access logs read them; else as a whole.
+
+    True where there was a link.
+    """
+    found = False
     if isinstance(record.args, tuple):
-        record.args = tuple(mask(one) if isinstance(one, str) else one for one in record.args)
+        masked_args = tuple(_masked_text(one) for one in record.args)
+        found = any(new is not old for new, old in zip(masked_args, record.args, strict=True))
+        record.args = masked_args
     try:
         message = record.getMessage()
     except Exception:  # the arguments do not fit; logging will say so, and show them
@@ -54,25 +66,38 @@ def _mask_message(record: logging.LogRecord) -> None:
     masked = mask(message)
     if masked != message:
         record.msg, record.args = masked, ()
+    return found or masked != message
 
 
-def _mask_traceback(record: logging.LogRecord) -> None:
-    """With a link in it the error itself goes: others would format it anew."""
+def _mask_traceback(record: logging.LogRecord, found: bool) -> None:
+    """With a link in it or in the record the error itself goes.
+
+    Others would format it anew, or show the variables of its frames.
+    """
     text = record.exc_text
     if record.exc_info and not text:
         text = logging.Formatter().formatException(record.exc_info)
     masked = mask(text) if text else text
-    if masked != text:
+    if masked != text or (found and record.exc_info):
         record.exc_text, record.exc_info = masked, None
 
 
+def _masked_text(value: Any) -> Any:
+    """A text without links; what is none, or has none, as it is."""
+    if not isinstance(value, str):
+        return value
+    masked = mask(value)
+    return value if masked == value else masked
+
+
 def _masked(value: Any) -> Any:
-    """A value as it is, or, where printing it would show a link, as the masked text of that."""
+    """A value as it is, or, where printing or reporting it shows a link, its masked text."""
     if isinstance(value, _PLAIN):
         return value
     text = _text(value)
     masked = mask(text)
-    return value if masked == text else masked
+    headers = _headers(value)
+    return value if (masked, mask(headers)) == (text, headers) else masked
 
 
 def _text(value: object) -> str:
@@ -81,3 +106,12 @@ def _text(value: object) -> str:
         return str(value)
     except Exception:
         return ""
+
+
+def _headers(value: object) -> str:
+    """What is reported of a request besides: its headers, referer and query among them."""
+    try:
+        found = [one for name in _HEADERS for one in getattr(value, name, {}).values()]
+    except Exception:
+        return ""
+    return "\n".join(one for one in found if isinstance(one, str))
