@@ -22,8 +22,6 @@ _SALT = "basis_portal/link/v1/"
 _FORM_SALT = "basis_portal/form/v1/"
 _FORM = re.compile(r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}")
 _TEXT_LENGTH = 66
-_PASTED_LENGTH = 4000
-_AROUND = r"[\s<>()\"'/?#]"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -113,17 +111,6 @@ class LinkSigner:
             if hmac.compare_digest(signer.sign(token_id), given):
                 return token_id
         return None
-
-    def find(self, text: object) -> str | None:
-        """The token id of the one link in a text of up to 4,000 characters, else None.
-
-        A link is a whole part of an address: with a full stop stuck to it, it is none.
-        """
-        if not isinstance(text, str) or len(text) > _PASTED_LENGTH:
-            return None
-        parts = re.split(_AROUND, text)
-        found = {part for part in parts if len(part) == _TEXT_LENGTH and _FORM.fullmatch(part)}
-        return self.read(found.pop()) if len(found) == 1 else None
 
 
 class FormSigner:

@@ -33,6 +33,7 @@ from .errors import (
 )
 from .errors import shown as readable
 from .links import new_token_id
+from .pasted_links import Flaw, find_link
 from .repositories import UnitOfWork
 
 BATCH = 1000
@@ -78,20 +79,26 @@ class LinkCheck:
     """What staff learn of a link a customer complains about.
 
     Attributes:
-        cause: why it opens nothing, or None where it works. The master switch is not
+        cause: why its token opens nothing, or None where it does. The master switch is not
             looked at: with the portal off no link opens.
         token: the token, None where the text is not one of ours or not complete.
         customer: the token's customer, None where unknown.
+        flaw: why the pasted text does not open as it stands, whatever the token, or None:
+            "elsewhere" (the address before the token is not that of the portal), "broken"
+            (a line break or blank is in it), "added" (something is stuck to it), "detour"
+            (it is inside another address, such as a mail filter's, which may lead on to it).
+            With "several" there is more than one link in it, and no token is taken.
     """
 
     cause: Cause | None
     token: PortalToken | None
     customer: Customer | None
+    flaw: Flaw | None = None
 
     @property
     def works(self) -> bool:
-        """True where the link opens while the portal is on."""
-        return self.cause is None
+        """True where the link opens, just as it was pasted, while the portal is on."""
+        return self.cause is None and self.flaw is None
 
 
 class TokenService:
@@ -371,21 +378,24 @@ class TokenService:
     def check(self, text: str) -> LinkCheck:
         """Tell whose link a pasted text holds, and why it fails. The text is never kept.
 
-        It may be a whole address, with what mail programs put around it.
+        It may be a whole address, or a whole mail of up to 20,000 characters. A token is
+        recognised also where a mail program broke or wrapped its link; ``flaw`` tells so.
         """
         self._context.require_management()
-        token_id = self._context.links.find(text)
+        context = self._context
+        token_id, flaw = find_link(text, context.links.read, context.base_url)
         if token_id is None:
-            return LinkCheck(Cause.UNREADABLE, None, None)
+            return LinkCheck(Cause.UNREADABLE, None, None, flaw)
         token = self._context.storage.tokens.get(token_id)
         if token is None:
-            return LinkCheck(Cause.UNKNOWN, None, None)
+            return LinkCheck(Cause.UNKNOWN, None, None, flaw)
         judged = judge_token(token, self._context.now(), self._context.customers.get)
         if isinstance(judged, Customer):
-            return LinkCheck(None, token, judged)
+            return LinkCheck(None, token, judged, flaw)
         if judged is Cause.FAULT:
-            return LinkCheck(judged, token, None)
-        return LinkCheck(judged, token, self._context.customers.get(token.customer_id))
+            return LinkCheck(judged, token, None, flaw)
+        customer = self._context.customers.get(token.customer_id)
+        return LinkCheck(judged, token, customer, flaw)
 
     # --- issuing
 

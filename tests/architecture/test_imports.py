@@ -23,12 +23,13 @@ USE_CASES = {
     "privacy",
     "audit_trail",
 }
-BASE = {"errors", "clock", "links", "domain", "repositories"}
+BASE = {"errors", "clock", "links", "pasted_links", "domain", "repositories"}
 MAY_IMPORT = {
     "errors": set(),
     "clock": set(),
     "domain": {"errors"},
     "links": {"errors"},
+    "pasted_links": set(),
     "repositories": {"domain", "errors"},
     **dict.fromkeys(USE_CASES, BASE | USE_CASES),
     "portal": BASE | USE_CASES,

@@ -42,7 +42,6 @@ def token(portal: Portal) -> PortalToken:
         URL + "{}?a=b#c/d",
         URL + "{}/",
         URL + "{}/?a=b",
-        "https://another.example/anything/{}",
         "/{}",
         "erp.example.com/portal/{}",
     ],
@@ -91,16 +90,11 @@ def test_junk_is_unreadable(junk: Any, portal: Portal, token: PortalToken, state
 
 
 def test_a_damaged_link_is_unreadable(portal: Portal, token: PortalToken, text_of: Any) -> None:
-    """A link cut short by a mail program, split by a space or far too long is unreadable."""
+    """A link cut short by a mail program, changed, or in far too long a text is unreadable."""
     text = text_of(portal)
-    for damaged in (
-        text[:-1],
-        text[:30] + " " + text[30:],
-        URL * 200 + text,
-        text + ".",
-        f"{text}=",
-    ):
-        assert portal.tokens.check(damaged).cause is Cause.UNREADABLE
+    changed = text[:-2] + ("A" if text[-2] != "A" else "B") + text[-1]
+    for damaged in (text[:-1], text[1:], text[:30] + text[31:], changed, URL * 800 + text):
+        assert portal.tokens.check(damaged) == LinkCheck(Cause.UNREADABLE, None, None)
     assert portal.tokens.check(text).works
 
 

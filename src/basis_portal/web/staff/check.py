@@ -24,6 +24,24 @@ VERDICTS: dict[Cause | None, Phrase] = {
     Cause.CUSTOMER_BLOCKED: Phrase("Blocked in %(erp)s: the link shows 'Access denied'."),
     Cause.FAULT: Phrase("%(erp)s did not answer as it should."),
 }
+FLAWS: dict[str, Phrase] = {
+    "elsewhere": Phrase(
+        "What was pasted does not open as it stands: our links begin with %(address)s, "
+        "this one does not."
+    ),
+    "broken": Phrase(
+        "What was pasted does not open as it stands: there is a line break or a space in the link."
+    ),
+    "added": Phrase(
+        "What was pasted does not open as it stands: something is stuck to the link that is no "
+        "part of it, such as a full stop."
+    ),
+    "detour": Phrase(
+        "What was pasted leads through another site first, such as a mail filter: it opens only "
+        "if that site leads on to the link."
+    ),
+}
+_SEVERAL = Phrase("There is more than one link in it. Please paste one at a time.")
 _WORKS_ONCE_ON = Phrase("Works until %(until)s, once the portal is on.")
 
 
@@ -51,7 +69,7 @@ def _page(status: int = 200, *, refused: str = "", found: LinkCheck | None = Non
         "staff/check.html",
         status,
         section="tokens",
-        place=Place(),
+        place=Place.asked(),
         refused=refused,
         holder=holder,
         reason=token.reason if token else None,
@@ -62,13 +80,27 @@ def _page(status: int = 200, *, refused: str = "", found: LinkCheck | None = Non
 
 
 def _answer(found: LinkCheck, holder: Holder | None, *, off: bool) -> Answer:
-    phrase = _WORKS_ONCE_ON if off and found.works else VERDICTS[found.cause]
+    """Whose token it is and how it stands; then what is wrong with the text it was found in."""
+    if found.flaw == "several":
+        return Answer(_("There is more than one link in it"), language().say(_SEVERAL))
+    phrase = _WORKS_ONCE_ON if off and found.cause is None else VERDICTS[found.cause]
     verdict = language().say(phrase, None, **_values(found))
+    words = (
+        _("%(customer)s. %(verdict)s", customer=holder.name, verdict=verdict) if holder else verdict
+    )
     title = verdict.removesuffix(".")
-    if holder is None:
-        return Answer(title, verdict)
-    words = _("%(customer)s. %(verdict)s", customer=holder.name, verdict=verdict)
-    return Answer(title, words)
+    if found.flaw is None:
+        return Answer(title, words)
+    if found.cause is None and found.flaw != "detour":
+        title = _("Does not open as it stands")
+    # As one text: it is read out at once, and nobody stops reading at "Works".
+    flaw = language().say(FLAWS[found.flaw], address=f"{site().portal.base_url}/")
+    again = _("Send the link again: Copy link is below.") if _has_link(holder) else ""
+    return Answer(title, " ".join(filter(None, [words, flaw, again])))
+
+
+def _has_link(holder: Holder | None) -> bool:
+    return holder is not None and holder.is_active and not holder.is_shut_out
 
 
 def _values(found: LinkCheck) -> dict[str, str]:
