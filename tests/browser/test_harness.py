@@ -421,7 +421,7 @@ def test_the_address_in_print_is_refused(
 def test_a_link_in_a_printed_file_is_refused(pages: Pages, visit: Callable[..., Any]) -> None:
     """A link that has a box is kept, and can be clicked in the file."""
     pages.style = STYLE.replace("display: contents", "color: inherit")
-    with pytest.raises(AssertionError, match="printed file keeps links:\n.*/contact"):
+    with pytest.raises(AssertionError, match=r"printed file keeps links:\n.*/contact"):
         printed(visit())
 
 

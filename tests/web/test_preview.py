@@ -12,14 +12,14 @@ import pytest
 
 pytest.importorskip("flask")
 
-from tests.web.conftest import STAFF_PATH, authorize
+from tests.web.conftest import SELLER, STAFF_PATH, authorize
 from tests.web.desk import Desk, Page
 from werkzeug.test import Client
 
 from basis_portal import AuditEvent, Customer, LedgerError, Portal
 from basis_portal.demo import seller as demo
 from basis_portal.testing.clocks import FrozenClock
-from basis_portal.web import create_app
+from basis_portal.web import Staff, create_app
 from basis_portal.web.addresses import key_of
 
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -85,6 +85,103 @@ def test_the_ribbon(path: str, ana: Desk, client: Client, kopi: str) -> None:
     assert page.links()["Leave the preview"] == f"/settings/portal/tokens/{key_of(KOPI)}"
     assert "This link is for" not in page.text
     assert RIBBON not in client.get(kopi + path).get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "words", "leave"),
+    [
+        ("id", "en-GB,de;q=0.5", RIBBON, "Leave the preview"),
+        (
+            "en",
+            "de",
+            "Vorschau: was Kopi Nusantara sieht. Dies zählt nicht als geöffnet.",
+            "Vorschau beenden",
+        ),
+    ],
+)
+def test_the_ribbon_speaks_to_staff(
+    theirs: str, mine: str, words: str, leave: str, ana: Desk, storage: Any, portal: Portal
+) -> None:
+    """It is in the language of who looks, and says so; all else is as the customer reads it."""
+    storage.customers.save(attrs.evolve(portal.customers.get(KOPI), language=theirs))
+    for path in ("", "/invoices", "/nowhere"):
+        page = ana.open(preview(path), headers={"Accept-Language": mine})
+        assert f'<html lang="{theirs}">' in page.html
+        ribbon = re.search(r'<p class="ribbon"([^>]*)>(.*?)</p>', page.html, re.DOTALL)
+        assert ribbon
+        assert f'lang="{mine[:2]}"' in ribbon[1]
+        label = "Vorschau" if mine == "de" else "Preview"
+        assert f'aria-label="{label}"' in ribbon[1]
+        assert f"{words} {leave}" in page.text
+        assert leave in page.links()
+    their_words = "Ikhtisar" if theirs == "id" else "Overview"
+    assert their_words in ana.open(preview(), headers={"Accept-Language": mine}).text
+
+
+def test_the_ribbon_speaks_the_language_of_the_account(portal: Portal, storage: Any) -> None:
+    """A language that `authorize` names goes before that of the browser, here as elsewhere."""
+    ben = Staff("Ben", language="de")
+    client = Client(create_app(portal, authorize=lambda _: ben, seller=SELLER), use_cookies=False)
+    page = Desk(client).open(preview(), headers={"Accept-Language": "id"})
+    assert "Vorschau beenden" in page.links()
+
+
+# --- back to the list -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "place", ["q=kopi", "status=active", "q=%22/;%25+%C3%BC%23?&after=a/b;c%3Dd"]
+)
+def test_the_place_in_the_list_outlives_a_preview(place: str, ana: Desk) -> None:
+    """Search, filter and page go along, whatever is looked at and searched for meanwhile."""
+    token_page = ana.open(f"/tokens/{key_of(KOPI)}?{place}")
+    address = token_page.links()["Preview as customer"]
+    back = f"/settings/portal/tokens/{key_of(KOPI)}?{place}"
+    page = ana.open(address)
+    for words in ("Invoices", "Statement of account", "Messages", "Overview"):
+        assert page.status == 200
+        assert page.links()["Leave the preview"] == back
+        page = ana.open(page.links()[words])
+    searched = ana.open(f"{address}/invoices?q=1042&open=1&after=x")
+    assert searched.links()["Leave the preview"] == back
+    assert ana.open(f"{address}/nowhere").links()["Leave the preview"] == back
+    assert ana.open(back).links()["Portal Access Tokens"] == f"/settings/portal/tokens?{place}"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        *(";", ";q", ";q=", ";q=!", ";x=a29waQ", ";q=a29waQ;q=a29waQ=", ';q="><b>', ";q=/"),
+        *(";status=" + key_of("wrong"), ";after=" + key_of("\0"), f";q={key_of('a')}%00"),
+    ],
+)
+def test_a_place_that_is_none(named: str, ana: Desk, state: State) -> None:
+    """What names no place is left out: it opens as without it, or there is no such page."""
+    page = ana.open(preview() + named)
+    assert "><b>" not in page.html
+    if page.status == 200:
+        leave = page.links()["Leave the preview"]
+        assert leave.partition("?")[0] == f"/settings/portal/tokens/{key_of(KOPI)}"
+        assert leave.partition("?")[2] in ("", "q=kopi", "q=a")
+    else:
+        assert page.status == 404
+
+
+def test_the_blocked_customer_leads_back_too(ana: Desk, portal: Portal, storage: Any) -> None:
+    """The way out of a preview that shows nothing keeps the place as well."""
+    address = ana.open(f"/tokens/{key_of(KOPI)}?q=kopi").links()["Preview as customer"]
+    storage.customers.save(attrs.evolve(portal.customers.get(KOPI), blocked=True))
+    page = ana.open(address)
+    assert page.heading == "Kopi Nusantara is blocked"
+    back = f"/settings/portal/tokens/{key_of(KOPI)}?q=kopi"
+    assert page.links()["Portal access token"] == back
+
+
+def test_a_preview_chosen_by_search_keeps_the_search(ana: Desk) -> None:
+    """From the page where a customer is chosen, the search goes along."""
+    links = ana.open("/preview?q=kopi").links()
+    page = ana.open(next(to for words, to in links.items() if words.startswith("Kopi Nusantara")))
+    assert page.links()["Leave the preview"].endswith(f"/tokens/{key_of(KOPI)}?q=kopi")
 
 
 def test_the_preview_can_be_walked(ana: Desk) -> None:

@@ -89,6 +89,48 @@ def test_missing_tokens_are_generated_after_a_question(
     assert latest(portal, "N-1").issued_by == "ana"
 
 
+PLACES = ["q=kopi", "status=expired", "status=active&after=x"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_search_filter_and_page_are_kept(place: str, ana: Desk) -> None:
+    """Both pages lead back to where staff were, by Back, by Cancel and after a refusal."""
+    back = f"/settings/portal/tokens?{place}"
+    for address, button in ((f"{MISSING}?{place}", GENERATE), (f"{ALL}?{place}", REVOKE)):
+        page = ana.open(address)
+        for shown in (page, ana.send(page.form(button), form="stale")):
+            assert shown.links()["Cancel"] == shown.links()["Portal Access Tokens"] == back
+    wrong = ana.send(ana.open(f"{ALL}?{place}").form(REVOKE), reason="")
+    assert wrong.status == 400
+    assert wrong.links()["Cancel"] == wrong.links()["Portal Access Tokens"] == back
+
+
+def test_the_list_names_its_place(ana: Desk) -> None:
+    """What leads away from a list that is searched or filtered takes that along."""
+    for place in ("q=kopi", "status=active"):
+        links = ana.open(f"/tokens?{place}").links()
+        for words in ("Generate missing tokens...", "Check a link", "Revoke all tokens..."):
+            assert links[words].endswith(f"?{place}"), words
+
+
+def test_after_the_act_the_place_is_kept(ana: Desk, portal: Portal) -> None:
+    """The result is told where staff were; new tokens can be issued, and it is kept then too."""
+    done = ana.send(ana.open(f"{MISSING}?q=kopi").form(GENERATE))
+    assert parse_qs(urlsplit(done.location or "").query)["q"] == ["kopi"]
+    page = ana.do(ana.open(f"{ALL}?q=kopi").form(REVOKE), **LEAK)
+    assert page.links()["Not now"] == "/settings/portal/tokens?q=kopi"
+    assert page.links()["Portal Access Tokens"] == "/settings/portal/tokens?q=kopi"
+    stale = ana.send(page.form(ISSUE), form="stale")
+    assert stale.links()["Not now"] == "/settings/portal/tokens?q=kopi"
+    issued = ana.send(stale.form(ISSUE))
+    assert parse_qs(urlsplit(issued.location or "").query)["q"] == ["kopi"]
+    nothing = ana.do(page.form(ISSUE))
+    assert nothing.form("Filter").fields["q"] == "kopi"
+    portal.tokens.revoke_all()
+    left = ana.open(f"{ALL}?q=kopi")
+    assert left.links()["Portal Access Tokens"] == "/settings/portal/tokens?q=kopi"
+
+
 def test_a_double_click_generates_nothing_twice(ana: Desk, portal: Portal) -> None:
     """Sent again the form issues nothing: everybody has a token by now."""
     form = ana.open(MISSING).form(GENERATE)

@@ -133,8 +133,9 @@ def _is_last(text: str, document_id: str | None) -> bool:
 
 
 def _key_of(once: str, text: str, about: str) -> str | None:
-    """The same for the same text from the same form: what was changed before it was sent again
-    is another message.
+    """The same for the same text from the same form.
+
+    What was changed before it was sent again is another message.
     """
     if not once:
         return None

@@ -44,7 +44,7 @@ def generate_missing() -> Response:
         if not tally.issued:
             raise
         return _missing_page(503, refused=_stopped(tally))
-    return to("show_tokens", done="issued", **tally.fields)
+    return to("show_tokens", done="issued", **tally.fields, **Place.asked().fields)
 
 
 def _everybody() -> Iterator[str]:
@@ -105,8 +105,8 @@ def revoke_all() -> Response:
         return _revoke_all_page(503, refused=refused)
     act = Act.of(me().name, reason, began, request.form.get("seen", ""))
     if not portal.available():
-        return show_closed(Place(), answer=_revoked(revoked))
-    return to("ask_revoke_all", done="revoked", **act.fields)
+        return show_closed(Place.asked(), answer=_revoked(revoked))
+    return to("ask_revoke_all", done="revoked", **act.fields, **Place.asked().fields)
 
 
 def _errors(reason: str) -> dict[str, str]:
@@ -132,6 +132,7 @@ def _revoke_all_page(
         "staff/tokens_revoke_all.html",
         status,
         section="tokens",
+        place=Place.asked(),
         counts=_counts(),
         act=act,
         left=left,
@@ -186,7 +187,7 @@ def issue_again() -> Response:
         if not tally.issued:
             raise
         return _revoke_all_page(503, act=act, refused=_stopped(tally))
-    return to("show_tokens", done="issued", **tally.fields)
+    return to("show_tokens", done="issued", **tally.fields, **Place.asked().fields)
 
 
 PAGES = (

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, g, request, url_for
 
 from ...domain.checks import check_id
+from ...domain.phrases import Phrase
 from ...errors import CustomerBlocked, CustomerNotFound, InvalidValue
 from ...portal import PortalAccess
 from ..addresses import id_of
 from ..customer import customer_pages
-from ..flask_app import site
+from ..flask_app import language, site
 from ..forms import searched
 from .frame import customer_of, me, show
+from .place import Place
 
 PAGE = 25
+_NAME = Phrase("Preview")
+_RIBBON = Phrase("Preview: what %(name)s sees. This does not count as opened.")
+_LEAVE = Phrase("Leave the preview")
 
 
 def choose_preview() -> Response:
@@ -29,13 +36,41 @@ def choose_preview() -> Response:
 def make_pages() -> Blueprint:
     """The customers' pages under the key of a customer."""
     pages = customer_pages("preview", _enter, below="/preview")
-    pages.context_processor(lambda: {"leave": url_for("show_token", key=g.place["text"])})
+    pages.url_defaults(_name_the_place)
+    pages.context_processor(_for_staff)
     pages.register_error_handler(CustomerNotFound, _unknown)
     pages.register_error_handler(CustomerBlocked, _blocked)
     return pages
 
 
-def _enter(key: str) -> PortalAccess:
+def _name_the_place(endpoint: str, values: dict[str, Any]) -> None:
+    """Who enters a preview from the list, or from a page reached from it, comes back to it."""
+    if endpoint == "preview.show_overview" and "place" not in g:
+        values["text"] = Place.asked().part(values["text"])
+
+
+def _for_staff() -> dict[str, Any]:
+    """The ribbon: it speaks to staff, so in their language, and leads back to their pages."""
+    access, said = g.get("access"), g.get("said_to_staff")
+    if access is None or said is None:
+        return {}
+    key, place = Place.in_part(g.place["text"])
+    fields: dict[str, Any] = {**place.fields}
+    return {
+        "ribbon": {
+            "lang": said.words_in,
+            "name": said.say(_NAME),
+            "words": said.say(_RIBBON, name=access.customer.name),
+            "leave": said.say(_LEAVE),
+            "to": url_for("show_token", key=key, **fields),
+        }
+    }
+
+
+def _enter(part: str) -> PortalAccess:
+    key, place = Place.in_part(part)
+    g.place["text"] = place.part(key)
+    g.said_to_staff = language()  # what follows is in the customer's
     try:
         customer_id = check_id("customer_id", id_of(key))
     except InvalidValue:
@@ -48,8 +83,14 @@ def _unknown(_: CustomerNotFound) -> Response:
 
 
 def _blocked(_: CustomerBlocked) -> Response:
-    customer = customer_of(g.place["text"])
-    return show("staff/settings_preview_blocked.html", 403, section="tokens", customer=customer)
+    key, place = Place.in_part(g.place["text"])
+    return show(
+        "staff/settings_preview_blocked.html",
+        403,
+        section="tokens",
+        customer=customer_of(key),
+        place=place,
+    )
 
 
 PAGES = (("/preview", choose_preview, ["GET"]),)
