@@ -232,7 +232,9 @@ def test_every_status_has_every_header(site: Site) -> None:
     asset = next(one for one in Page(kopi, client.get(kopi).text).hrefs if "portal.css" in one)
     etag = client.get(asset).headers["ETag"]
     message: dict[str, Any] = {"data": {**dict(form.fields), "text": "Hello."}}
-    limit = [(f"limit {n}", {"data": {**message["data"], "once": str(n)}}) for n in range(21)]
+    limit = [
+        (f"limit {n}", {"data": {**message["data"], "text": f"Hello {n}."}}) for n in range(21)
+    ]
     requests: list[tuple[str, str, dict[str, Any]]] = [
         ("GET", kopi, {}),
         ("GET", f"{kopi}/statement?from=2026-02-30", {}),

@@ -16,8 +16,9 @@ from ...errors import (
     SectionHidden,
 )
 from ...portal import PortalAccess
+from ..answering import choose_language, site
 from ..faults import handle_faults
-from ..flask_app import choose_language, make_app, site
+from ..flask_app import make_app
 from ..site import Site
 from . import documents, messages, overview, statement
 from .frame import show

@@ -11,7 +11,8 @@ from flask import Response, g
 from ...domain.phrases import Phrase
 from ...domain.visibility import Section
 from ...portal import PortalAccess
-from ..flask_app import language, page, site
+from ..answering import language, site
+from ..templating import page
 
 SOON = dt.timedelta(days=7)
 NAVIGATION = (

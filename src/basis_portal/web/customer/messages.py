@@ -15,7 +15,7 @@ from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, Author, message_
 from ...domain.visibility import Section
 from ...errors import DocumentNotFound, InvalidValue, TooManyMessages
 from ..addresses import id_of
-from ..flask_app import _, language, site
+from ..answering import _, language, site
 from .frame import here, show
 
 PURPOSE = "message"

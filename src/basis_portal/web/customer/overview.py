@@ -6,7 +6,7 @@ from flask import Response
 
 from ...domain.views import open_item_state
 from ...i18n.headline import headlines
-from ..flask_app import language, site
+from ..answering import language, site
 from .frame import here, show
 
 TO_PAY = 5

@@ -17,7 +17,7 @@ from ...domain.phrases import Phrase
 from ...domain.statement import ACTIVITY, OPEN_ITEMS
 from ...domain.visibility import Section
 from ..addresses import id_of, key_of
-from ..flask_app import _, language, site
+from ..answering import _, language, site
 from ..forms import day_typed
 from .frame import here, show
 

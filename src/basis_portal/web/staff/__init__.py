@@ -6,8 +6,9 @@ from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from ...errors import InvalidValue, PortalNotAvailable
+from ..answering import choose_language
 from ..faults import handle_faults
-from ..flask_app import choose_language, make_app
+from ..flask_app import make_app
 from ..site import Authorize, Site, Staff
 from . import actions, check, many, messages, preview, settings, token, tokens
 from .frame import Refused, person, refuse_forged, show, typed_texts

@@ -15,7 +15,7 @@ from ...errors import (
     NoActiveToken,
     TokenChanged,
 )
-from ..flask_app import _, site
+from ..answering import _, site
 from . import answers
 from .frame import customer_of, form_accepted, me, refuse_readers, show, to
 from .holders import Holder, holder_of

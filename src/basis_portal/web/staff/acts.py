@@ -17,7 +17,7 @@ from flask import request
 from werkzeug.datastructures import MultiDict
 
 from ...domain.portal_token import EndedAs, PortalToken, TokenStatus
-from ..flask_app import site
+from ..answering import site
 
 PAGE = 200
 SAME_ACT = dt.timedelta(minutes=10)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flask import request
 
 from ...domain.portal_token import PortalToken, TokenStatus
-from ..flask_app import _, language, site
+from ..answering import _, language, site
 from .frame import Answer
 from .holders import Holder
 

@@ -8,7 +8,7 @@ from ...domain.audit import Cause
 from ...domain.phrases import Phrase
 from ...portal import LinkCheck
 from ..addresses import key_of
-from ..flask_app import _, language, site
+from ..answering import _, language, site
 from .frame import Answer, form_accepted, refuse_readers, show
 from .holders import Holder, holder_of
 from .place import Place

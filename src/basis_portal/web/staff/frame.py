@@ -11,8 +11,9 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from ...domain.checks import check_id
 from ...domain.customers import Customer
 from ..addresses import id_of
-from ..flask_app import _, page, site
+from ..answering import _, site
 from ..site import Staff
+from ..templating import page
 
 PURPOSE = "staff"
 _KEPT = ("text", "welcome_message", "reason")

@@ -9,7 +9,7 @@ import attrs
 from ...domain.audit import SYSTEM, AuditEntry, AuditEvent, Cause
 from ...domain.paging import Page
 from ...domain.phrases import Phrase
-from ..flask_app import _, language, site
+from ..answering import _, language, site
 
 PAGE = 20
 WORDS = {

@@ -12,7 +12,7 @@ from ...domain.checks import check_id
 from ...domain.customers import Customer
 from ...domain.portal_token import PortalToken, TokenStatus
 from ..addresses import id_of, key_of
-from ..flask_app import site
+from ..answering import site
 
 WEEK = dt.timedelta(days=7)
 

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from ...domain.portal_token import TokenStatus
 from ...errors import StorageError
-from ..flask_app import _, language, site
+from ..answering import _, language, site
 from .acts import Act, micros
 from .frame import Answer, form_accepted, me, refuse_readers, show, to
 from .place import Place

@@ -20,7 +20,7 @@ from ...domain.visibility import BASE_RULES
 from ...errors import DocumentNotFound, InvalidValue
 from ...i18n.words import DOCUMENT_WORDS
 from ..addresses import id_of, key_of
-from ..flask_app import _, language, site
+from ..answering import _, language, site
 from .frame import Answer, form_accepted, me, show, to
 
 PAGE = 50

@@ -11,8 +11,8 @@ from ...domain.phrases import Phrase
 from ...errors import CustomerBlocked, CustomerNotFound, InvalidValue
 from ...portal import PortalAccess
 from ..addresses import id_of
+from ..answering import language, site
 from ..customer import customer_pages
-from ..flask_app import language, site
 from ..forms import searched
 from .frame import customer_of, me, show
 from .place import Place

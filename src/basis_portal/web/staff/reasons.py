@@ -6,7 +6,7 @@ from flask import request
 
 from ...domain.portal_token import REASON_LIMIT, check_reason
 from ...errors import InvalidValue
-from ..flask_app import _, language
+from ..answering import _, language
 
 
 def typed_reason() -> str:

@@ -12,7 +12,7 @@ from ...domain.checks import check_lines, plain_text
 from ...domain.config import EXPIRY_DAYS, WELCOME_LIMIT, PortalConfig, StoredSettings
 from ...domain.portal_token import TokenStatus
 from ...errors import InvalidValue, PortalNotAvailable, SettingsConflict
-from ..flask_app import _, language, site
+from ..answering import _, language, site
 from .frame import Answer, form_accepted, me, show, to, typed_texts
 
 SWITCHES = (

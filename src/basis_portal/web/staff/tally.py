@@ -10,7 +10,7 @@ from flask import request
 
 from ...domain.phrases import Phrase
 from ...portal import IssueResult, Outcome, Skipped
-from ..flask_app import language
+from ..answering import language
 from .frame import Answer
 
 WORDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from ...errors import NoActiveToken
-from ..flask_app import site
+from ..answering import site
 from . import answers
 from .frame import Answer, me, show
 from .happened import happened

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import Response, request
 
 from ...domain.portal_token import TokenStatus
-from ..flask_app import language, site
+from ..answering import language, site
 from .frame import Answer, show
 from .holders import WEEK, Holder, with_customers, with_tokens
 from .place import SOON, STATUSES, Place
