@@ -24,7 +24,7 @@ SELLER = Seller(NAME, "Speicherstr. 1, Berlin", "accounts@nordlicht.example", "+
 STAFF = "ana"
 WELCOME = """\
 Thank you for buying our coffee.
-Please pay to Nordlicht Kaffee GmbH, IBAN DE00 0000 0000 0000 0000 00,
+Please pay to IBAN DE00 0000 0000 0000 0000 00,
 and quote the number of the invoice."""
 
 KOPI, MUELLER, ATHENS, BEAN_THERE = "C-1001", "C-1002", "C-1003", "C-1004"
