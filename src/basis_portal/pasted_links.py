@@ -12,7 +12,7 @@ from typing import Literal
 _TEXT_LENGTH = 66  # of a token
 _PASTED_LENGTH = 20_000  # characters: a long mail
 
-Flaw = Literal["elsewhere", "broken", "detour", "added", "several"]
+Flaw = Literal["elsewhere", "broken", "detour", "added", "several", "long"]
 """Why a pasted text does not open as it stands, though a token of ours is in it."""
 
 # The dot comes first: all else is looked at only where there is one.
@@ -26,6 +26,7 @@ _BREAK = rf"=?{_BLANK}(?:{_BLANK}|[>|]|=(?={_BLANK}))*"
 _EDGE = re.compile(r"[\s<>\"\u201c-\u201f\xab\xbb]")
 _ADDRESS = re.compile("https?://", re.IGNORECASE)
 _WORD_LENGTH = 4000
+_MARKS = (".", ",", ";", ":", "!", ")", "]", "\u2019")
 _OPENING = "([{*'\u2018\u201a"
 _CLOSING = {
     "(": ")",
@@ -35,6 +36,7 @@ _CLOSING = {
     ">": "<",  # as between two tags
     '"': '"',
     "'": "'",
+    "=": ">",  # as in a tag without quotation marks
     "\u201c": "\u201d",
     "\u201d": "\u201d",
     "\u201e": "\u201c\u201d",
@@ -54,8 +56,10 @@ def find_link(
     is that of `LinkSigner`. A text that has the form of a token, but is none of ours, counts
     as another link.
     """
-    if not isinstance(text, str) or len(text) > _PASTED_LENGTH:
+    if not isinstance(text, str):
         return None, None
+    if len(text) > _PASTED_LENGTH:
+        return None, "long"
     decoded = _unquoted(text)
     spelled = {*_windows(_joined(text)), *_windows(_joined(decoded))}
     ours = {one: token_id for one in spelled if (token_id := read(one))}
@@ -112,9 +116,16 @@ def _flaw_at(text: str, start: int, end: int, ours: str) -> Flaw | None:
     opening = (around or before.removesuffix(word))[-1:]
     following = text[end : end + 1]
     closed = not following or following.isspace() or following in "/?#"
+    if following == "/" and _is_marked(_EDGE.split(text[end : end + _WORD_LENGTH])[0]):
+        return flaw or "added"
     if flaw is None and not closed and following not in _CLOSING.get(opening, ""):
         return "added"
     return flaw
+
+
+def _is_marked(path: str) -> bool:
+    """True for the way to a page below a link with a mark stuck to it: there is no such page."""
+    return path[-1:] in _MARKS and not {"?", "#"} & {*path} and path.strip("/.") != ""
 
 
 def _flaw_of_address(before: str, word: str, beside: str, address: str, ours: str) -> Flaw | None:

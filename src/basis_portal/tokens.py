@@ -87,7 +87,8 @@ class LinkCheck:
             "elsewhere" (the address before the token is not that of the portal), "broken"
             (a line break or blank is in it), "added" (something is stuck to it), "detour"
             (it is inside another address, such as a mail filter's, which may lead on to it).
-            With "several" there is more than one link in it, and no token is taken.
+            With "several" there is more than one link in it, and no token is taken; with
+            "long" the text was not looked through.
     """
 
     cause: Cause | None

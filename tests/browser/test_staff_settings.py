@@ -205,7 +205,7 @@ def test_the_counter_counts_as_people_do(serve: Serve, open_page: OpenPage) -> N
     """An emoji is one character and so is a line break; what is too much is told as it is."""
     shop, page = Shop.at(serve()), open_page(width="phone")
     page.goto(shop.staff("/"))
-    expect(_counter(page)).to_have_text("You have 360 characters left")
+    expect(_counter(page)).to_have_text(f"You have {500 - len(demo.WELCOME)} characters left")
     welcome = page.get_by_label(WELCOME)
     for typed, words in {
         "": "You have 500 characters left",
@@ -235,7 +235,7 @@ def test_the_counter_and_the_limit_agree(
     """What the page's script counts, what the server counts and what is refused are one rule."""
     shop, page = Shop.at(serve()), open_page(javascript=javascript)
     page.goto(shop.staff("/"))
-    expect(_counter(page)).to_have_text("You have 360 characters left")
+    expect(_counter(page)).to_have_text(f"You have {500 - len(demo.WELCOME)} characters left")
     for typed, count in (("\U0001f600\n" * 250 + "xx", 502), ("\U0001f600\n" * 250 + "x", 501)):
         page.get_by_label(WELCOME).fill(typed)
         _save(page)

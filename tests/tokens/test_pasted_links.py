@@ -185,6 +185,7 @@ FLAWS = {
         URL + " https://evil.example/portal/{}.",
     ],
     "added": [
+        "https://erp.example.com/portal/{}/invoices.",
         *(URL + "{}" + end for end in (".", ",", ";", "%20", "\u201d", ")", "=", "A", "\u200b")),
         *(URL + start + "{}" for start in ("x", "/", "?", "en/")),
         *("{}.", "{}=", "={}", "{},", "{}A", "-{}", ".{}", "{}\u200b"),
@@ -251,7 +252,9 @@ def test_a_link_that_a_mail_program_broke(stop: str, portal: Portal, text: str) 
     "dress",
     [
         "HTTPS://ERP.Example.com/portal/{}",
-        "https://erp.example.com:443/portal/{}/invoices.",
+        "https://erp.example.com:443/portal/{}/invoices",
+        "https://erp.example.com/portal/{}/?a=b.",
+        "<a href=https://erp.example.com/portal/{}>Open</a>",
         "Link:" + URL + "{}#x",
         "(" + URL + "{})",
         "\u201e" + URL + "{}\u201c",
@@ -369,7 +372,7 @@ def test_a_text_too_long(portal: Portal, text: str) -> None:
     """A text is looked at up to a length, and not at all beyond it."""
     assert portal.tokens.check("x" * (19_999 - 66) + " " + text).works
     beyond = portal.tokens.check("x" * (20_000 - 66) + " " + text)
-    assert beyond == LinkCheck(Cause.UNREADABLE, None, None)
+    assert beyond == LinkCheck(Cause.UNREADABLE, None, None, "long")
 
 
 def test_two_links_in_one_text(portal: Portal, text: str, text_of: TextOf) -> None:

@@ -316,7 +316,10 @@ class _WithFiles:
 
     def file(self, customer_id: str, document_id: str) -> DocumentFile | None:
         """The file of a document of anybody: access is to ask for visible ones only."""
-        return self._files.get(document_id)
+        found = self._files.get(document_id)
+        if found and found.name == "broken":
+            raise OSError("the archive does not answer")
+        return found
 
 
 @pytest.fixture
@@ -349,6 +352,19 @@ def test_the_hosts_pdf_is_offered_and_sent(with_files: Callable[..., Any]) -> No
     assert answer.headers["Cache-Control"] == "no-store, private"
     assert "Download PDF" not in links(_page(client, document_path(link, "INV-1051")))
     assert client.get(f"{document_path(link, 'INV-1051')}/file").status_code == 404
+
+
+def test_an_archive_that_fails_does_not_take_the_page_along(
+    with_files: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is owed is shown without the button; why it is not there stands in the log."""
+    client, link = with_files(**{"INV-1042": DocumentFile("broken", b"x")})
+    path = document_path(link, "INV-1042")
+    html = _page(client, path)
+    assert "EUR 1,200.00 open" in words(html).replace("\xa0", " ")
+    assert "Download PDF" not in links(html)
+    assert "the archive does not answer" in caplog.text
+    assert client.get(f"{path}/file").status_code == 500
 
 
 def test_a_file_of_a_hidden_document_is_not_sent(with_files: Callable[..., Any]) -> None:

@@ -164,6 +164,23 @@ def test_a_text_is_not_lost_in_a_refusal(
     assert "thought" not in foreign.text
 
 
+def test_what_another_site_sends_is_refused_and_not_shown(
+    client: Client, portal: Portal, kopi: str
+) -> None:
+    """Its words stand on no page of the seller's, whether the form's value is good or not."""
+    good, before = hidden(client.get(f"{kopi}/messages").text, "form"), portal.messages.list()
+    for value in (good, "stale"):
+        answer = client.post(
+            f"{kopi}/messages",
+            data={"form": value, "text": "Pay elsewhere"},
+            headers={"Sec-Fetch-Site": "cross-site"},
+        )
+        assert answer.status_code == 403
+        assert "This came from another site. Nothing was changed." in words(answer.text)
+        assert "Pay elsewhere" not in answer.text
+    assert portal.messages.list() == before
+
+
 def test_refusals_are_in_the_browsers_language(client: Client) -> None:
     """Nobody is known, so the browser's first language that we have decides."""
     german = client.get("/portal/x", headers={"Accept-Language": "fr, de-AT;q=0.8, en;q=0.5"})

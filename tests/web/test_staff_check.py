@@ -113,7 +113,6 @@ def test_check_of_a_link_whose_customer_is_gone(
         lambda link: link.replace("/portal/", "/portal/-")[:-1],
         lambda link: link.rpartition("/")[0],
         lambda _: "https://evil.example/",
-        lambda _: "x" * 50_000,
     ],
 )
 def test_check_of_what_is_no_link(change: Callable[[str], str], ana: Desk, portal: Portal) -> None:
@@ -193,6 +192,13 @@ def test_check_of_a_page_below_a_link(
     """Any page under our link opens, and so does a link within a text: nothing more is said."""
     page = check(ana, change(portal.tokens.link(demo.KOPI)))
     assert page.status_line == "Kopi Nusantara. Works until Sat 9 May 2026, 09:12 (UTC)."
+
+
+def test_check_of_a_text_that_is_too_long(ana: Desk, portal: Portal) -> None:
+    """It is not looked through, and nobody is told that it holds no link of ours."""
+    page = check(ana, "x" * 20_000 + portal.tokens.link(demo.KOPI))
+    expected = "This is too long to be looked through. Please paste the link alone."
+    assert (page.status, page.status_line) == (200, expected)
 
 
 def test_check_of_two_links(ana: Desk, portal: Portal) -> None:

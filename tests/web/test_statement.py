@@ -190,7 +190,8 @@ def test_open_items_are_those_of_the_last_day(client: Client, kopi: str) -> None
     credit = next(row for row in found if row[3] == "CN-21")
     assert credit[1] == ""
     assert credit[5:] == ["250.00 in your favour", "250.00 in your favour", ""]
-    items = found[1 : found.index(["Age", "Open"])]
+    *items, last = found[1 : found.index(["Age", "Open"])]
+    assert last == ["Total", "4,010.00", ""]
     assert sum(_figure(row[6]) for row in items) == Decimal("4010.00")
 
 
@@ -211,7 +212,7 @@ def test_aging_is_a_picture_beside_its_table(client: Client, kopi: str) -> None:
     widths = [float(one) for one in re.findall(r'width="([\d.]+)%" height="24" class="age', svg[0])]
     assert widths == pytest.approx([3110 * 100 / 4310, 1200 * 100 / 4310], abs=0.001)
     below = [
-        (float(at), said) for at, said in re.findall(r'<text x="([\d.]+)%".*>(.+)</text>', svg[0])
+        (float(at), said) for at, said in re.findall(r'<text.* x="([\d.]+)%".*>(.+)</text>', svg[0])
     ]
     assert below == [(0, "Not yet due"), (pytest.approx(widths[0], abs=0.001), "1-30")]
     assert "style=" not in html
@@ -291,13 +292,21 @@ def test_long_activity_comes_in_pages_that_carry_the_balance(
 
 def test_many_open_items_come_in_pages(client: Client, long_account: str) -> None:
     """Two hundred open items a page, all of them once."""
-    path, seen = f"{long_account}/statement?view=open_items", list[str]()
+    path, seen, edges = f"{long_account}/statement?view=open_items", list[str](), list[str]()
     while path:
         html = _page(client, path)
         found = rows(_section(html, "EUR"))
-        seen += [row[3] for row in found[1 : found.index(["Age", "Open"])]]
+        found = found[1 : found.index(["Age", "Open"])]
+        edges += [" ".join(row[:2]) for row in found if len(row) == 3]
+        seen += [row[3] for row in found if len(row) > 3]
+        assert ("First page" in links(html)) is (len(seen) > 200)
         path = links(html).get("Next page", "")
     assert seen == [f"L{n:03}" for n in range(449)]
+    assert edges == [
+        "Carried forward 200.00",
+        *("Brought forward 200.00", "Carried forward 400.00"),
+        *("Brought forward 400.00", "Total 448.50"),
+    ]
 
 
 def test_a_page_of_another_period_is_not_found(client: Client, long_account: str) -> None:

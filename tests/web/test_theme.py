@@ -105,6 +105,26 @@ def test_a_host_overrides_blocks_in_a_template_of_its_own(portal: Portal, tmp_pa
     assert "Access denied" in html
 
 
+@pytest.mark.parametrize(("language", "known"), [("en", "Messages"), ("de", "Nachrichten")])
+def test_a_hosts_template_may_have_texts(
+    portal: Portal, tmp_path: Path, language: str, known: str
+) -> None:
+    """Ours are told in the language of the page, its own as they are; values are escaped."""
+    (tmp_path / "theme.html").write_text(
+        '{% extends "basis_portal/base.html" %}{% set x = "<i>" %}'
+        "{% block nav %}<p>{% trans %}Messages{% endtrans %}"
+        "|{% trans %}Use %(x)s at 100 %{% endtrans %}|{% trans x=x %}{{ x }} of ours{% endtrans %}"
+        '|{% trans "mail" %}Open us{% endtrans %}'
+        "|{% trans count=2 %}one{% pluralize %}{{ count }} of them{% endtrans %}</p>{% endblock %}",
+        encoding="utf-8",
+    )
+    client = Client(customer_app(portal, theme=Theme(templates=tmp_path)))
+    for _ in range(2):
+        html = client.get("/portal/x", headers={"Accept-Language": language}).text
+        expected = f"{known}|Use %(x)s at 100 %|&lt;i&gt; of ours|Open us|2 of them"
+        assert f"<p>{expected}</p>" in html
+
+
 def test_without_authorize_nobody_gets_in(portal: Portal) -> None:
     """The staff's pages are closed until the host says who may enter; odd answers are nobody."""
     assert Client(staff_app(portal)).get("/").status_code == 403

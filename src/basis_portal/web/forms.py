@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+from flask import request
+
 from ..domain.checks import is_storable
 
 SEARCH_LIMIT = 100
@@ -29,3 +31,11 @@ def day_typed(text: str | None) -> dt.date | None:
     """A day as date fields send it. Raises `ValueError` for what is none; None for nothing."""
     found = (text or "").strip()
     return dt.date.fromisoformat(found) if found else None
+
+
+def is_from_another_site() -> bool:
+    """True where a browser says that another site's page sent this.
+
+    Its words are not to stand on a page of the seller's.
+    """
+    return request.headers.get("Sec-Fetch-Site") == "cross-site"

@@ -59,7 +59,7 @@ class HostLinks:
         InvalidValue: an address is neither a path nor http.
     """
 
-    name: str = attrs.field(default="the ERP", validator=checked(check_line, limit=100))
+    name: str = attrs.field(default="ERP", validator=checked(check_line, limit=100))
     home: str | None = attrs.field(default=None, validator=ADDRESS)
     customer: str | None = attrs.field(default=None, validator=ADDRESS)
     feature_settings: str | None = attrs.field(default=None, validator=ADDRESS)

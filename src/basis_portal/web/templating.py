@@ -50,6 +50,11 @@ def set_up_templates(app: Flask, site: Site, **globals_: object) -> None:
     # Not through install_gettext_callables: its wrappers take a tenth of a page's time.
     app.jinja_env.newstyle_gettext = True  # type: ignore[attr-defined]
     app.jinja_env.globals.update(gettext=_marked_up, ngettext=_counted)
+    # For a host's templates; ours need no contexts, and the catalogues have none.
+    app.jinja_env.globals.update(
+        pgettext=lambda _, text, **values: _marked_up(text, **values),
+        npgettext=lambda _, one, many, count, **values: _counted(one, many, count, **values),
+    )
     zone = site.portal.timezone
     app.jinja_env.filters.update(
         money=lambda amount, currency: language().money(currency, amount),
@@ -131,11 +136,12 @@ class _Texts(InternationalizationExtension):
 
 def _pieces(text: str, values: dict[str, nodes.Expr]) -> list[nodes.Expr]:
     """A text in pieces: words of ours as they are, and between them the values."""
-    parts = re.split(r"%\((\w+)\)s", text)
-    return [
-        values[part] if number % 2 else nodes.TemplateData(part.replace("%%", "%"))
-        for number, part in enumerate(parts)
-    ]
+    pieces: list[nodes.Expr] = []
+    for part in re.split(r"(%%|%\(\w+\)s)", text):
+        name = part[2:-2]
+        found = values.get(name) if part.startswith("%(") else None
+        pieces.append(found or nodes.TemplateData("%" if part == "%%" else part))
+    return pieces
 
 
 # --- texts that are looked up -----------------------------------------------------------------

@@ -19,6 +19,7 @@ from ...portal import PortalAccess
 from ..answering import choose_language, site
 from ..faults import handle_faults
 from ..flask_app import make_app
+from ..forms import is_from_another_site
 from ..site import Site
 from . import documents, messages, overview, statement
 from .frame import show
@@ -132,11 +133,8 @@ def _refuse(template: str, status: int, **values: Any) -> Response:
 
 
 def _typed() -> str:
-    """The text that was sent, to be given back; none where the form itself cannot be read.
-
-    Nor what another site sends: its words are not to stand on a page of the seller's.
-    """
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+    """The text that was sent, to be given back; none where the form itself cannot be read."""
+    if is_from_another_site():
         return ""
     try:
         return request.form.get("text", "") if request.method == "POST" else ""

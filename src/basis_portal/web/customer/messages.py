@@ -16,6 +16,7 @@ from ...domain.visibility import Section
 from ...errors import DocumentNotFound, InvalidValue, TooManyMessages
 from ..addresses import id_of
 from ..answering import _, language, site
+from ..forms import is_from_another_site
 from .frame import here, show
 
 PURPOSE = "message"
@@ -81,21 +82,33 @@ def _titles(thread: list[Any]) -> dict[str, Any]:
 
 def send_message() -> Response:
     """Send what was typed; what is refused comes back with its text."""
-    access, portal = here(), site().portal
     text, about = request.form.get("text", ""), request.form.get("about", "")
     once = request.form.get("once", "")
     typed = {"text": text, "about": about, "once": once if _is_once(once) else ""}
-    if access.token_id is None:
-        return show_messages(new_form(**typed, error=_("A preview sends no messages.")), 403)
-    if not portal.forms.accepts(PURPOSE, access.token_id, request.form.get("form")):
-        return show_messages(
-            new_form(**typed, error=_("Please press Send message once more.")), 403
-        )
+    if is_from_another_site():
+        error = _("This came from another site. Nothing was changed.")
+        return show_messages(new_form(error=error), 403)
+    if error := _not_accepted():
+        return show_messages(new_form(**typed, error=error), 403)
+    return _send(text, about, typed)
+
+
+def _not_accepted() -> str:
+    """Why no text is taken from this form, or empty."""
+    token_id = here().token_id
+    if token_id is None:
+        return _("A preview sends no messages.")
+    if not site().portal.forms.accepts(PURPOSE, token_id, request.form.get("form")):
+        return _("Please press Send message once more.")
+    return ""
+
+
+def _send(text: str, about: str, typed: dict[str, str]) -> Response:
     try:
         document_id = _document_id(about) if about else None
         if not _is_last(text, document_id):
             key = _key_of(typed["once"], text, about)
-            access.send_message(text, document_id=document_id, idempotency_key=key)
+            here().send_message(text, document_id=document_id, idempotency_key=key)
     except DocumentNotFound:
         typed["about"] = ""
         error = _("That document is no longer in your portal. Send the message without it?")

@@ -12,6 +12,7 @@ from flask import Response, request, url_for
 
 from ...domain.aging import Aging, AgingBucket
 from ...domain.allocation import OpenItem
+from ...domain.money import negate, total
 from ...domain.periods import PeriodName, named_period
 from ...domain.phrases import Phrase
 from ...domain.statement import ACTIVITY, OPEN_ITEMS
@@ -22,6 +23,8 @@ from ..forms import day_typed
 from .frame import here, show
 
 LINES = 200
+PHONE_ROOM, DESKTOP_ROOM = Decimal("2.6"), Decimal("0.9")
+"""What a character below the bar of ages takes, in percent of the bar."""
 QUICK = (
     (PeriodName.THIS_MONTH, Phrase("This month")),
     (PeriodName.LAST_MONTH, Phrase("Last month")),
@@ -68,7 +71,8 @@ def show_statement() -> Response:
     found = access.statement(asked.start, asked.end, asked.view)
     if asked.view == OPEN_ITEMS:
         items = {
-            name: _some(one.open_items, currency == name) for name, one in found.by_currency.items()
+            name: ItemPage.of(one.open_items, currency == name)
+            for name, one in found.by_currency.items()
         }
         return _page(asked, statement=found, items=items)
     first = {
@@ -79,14 +83,42 @@ def show_statement() -> Response:
     return _page(asked, statement=found, first=first)
 
 
-def _some(items: Sequence[OpenItem], is_asked: bool) -> tuple[Sequence[OpenItem], str | None]:
-    """Up to 200 open items, from after the one named; the key of the last if there are more."""
-    start = 0
-    if is_asked and (last := id_of(request.args.get("item", ""))):
-        start = next((i + 1 for i, one in enumerate(items) if one.entry.id == last), 0)
-    some = items[start : start + LINES]
-    more = start + LINES < len(items)
-    return some, key_of(some[-1].entry.id) if more else None
+@attrs.define(frozen=True)
+class ItemPage:
+    """Up to 200 open items of a currency.
+
+    Attributes:
+        items: the open items.
+        brought_forward: sum of those before, what is in the customer's favour below zero; None
+            on the first page.
+        carried_forward: the same, with those of this page.
+        next: the key of the last item where there are more, or None.
+    """
+
+    items: Sequence[OpenItem]
+    brought_forward: Decimal | None
+    carried_forward: Decimal
+    next: str | None
+
+    @classmethod
+    def of(cls, items: Sequence[OpenItem], is_asked: bool) -> ItemPage:
+        """The page after the item that the address names, where it names one of these."""
+        start = 0
+        if is_asked and (last := id_of(request.args.get("item", ""))):
+            start = next((i + 1 for i, one in enumerate(items) if one.entry.id == last), 0)
+        end = start + LINES
+        return cls(
+            items[start:end],
+            _worth(items[:start]) if start else None,
+            _worth(items[:end]),
+            key_of(items[end - 1].entry.id) if end < len(items) else None,
+        )
+
+
+def _worth(items: Sequence[OpenItem]) -> Decimal:
+    return total(
+        one.open_amount if one.entry.is_debit else negate(one.open_amount) for one in items
+    )
 
 
 def _page(asked: Asked, status: int = 200, **values: Any) -> Response:
@@ -148,23 +180,38 @@ def _quick(today: dt.date, asked: Asked) -> Iterator[tuple[str, str, bool]]:
         yield address, language().say(words), present
 
 
-def parts_of(aging: Aging) -> list[tuple[int, str, str, str]]:
-    """The parts of the aging bar: which one, where it begins, how wide it is, what is below it.
+@attrs.define(frozen=True)
+class Part:
+    """A part of the bar of ages; where it is too narrow for its words, the table has its colour.
 
-    In percent of the bar. Below a part that is too narrow on a phone is nothing: the table has
-    its colour too.
+    Attributes:
+        number: which one, from 0 for what is not yet due.
+        at: where it begins, in percent of the bar.
+        wide: how wide it is, in percent of the bar.
+        words: what stands below it, or empty.
+        desktop: True where they fit on a wide screen only.
     """
+
+    number: int
+    at: str
+    wide: str
+    words: str
+    desktop: bool
+
+
+def parts_of(aging: Aging) -> list[Part]:
+    """The parts of the bar of ages."""
     whole = aging.open_debits
     if not whole:
         return []
-    parts: list[tuple[int, str, str, str]] = []
-    at = Decimal(0)
+    parts, at = list[Part](), Decimal(0)
     for number, bucket in enumerate(aging.buckets):
         wide = bucket.amount * 100 / whole
         if bucket.amount:
             words = _("Not yet due") if bucket.first is None else _days(bucket)
-            fits = wide >= 3 * len(words)
-            parts.append((number, f"{at:.3f}%", f"{wide:.3f}%", words if fits else ""))
+            room = wide / len(words)
+            said = words if room >= DESKTOP_ROOM else ""
+            parts.append(Part(number, f"{at:.3f}%", f"{wide:.3f}%", said, room < PHONE_ROOM))
         at += wide
     return parts
 

@@ -42,6 +42,7 @@ FLAWS: dict[str, Phrase] = {
     ),
 }
 _SEVERAL = Phrase("There is more than one link in it. Please paste one at a time.")
+_LONG = Phrase("This is too long to be looked through. Please paste the link alone.")
 _WORKS_ONCE_ON = Phrase("Works until %(until)s, once the portal is on.")
 
 
@@ -83,6 +84,8 @@ def _answer(found: LinkCheck, holder: Holder | None, *, off: bool) -> Answer:
     """Whose token it is and how it stands; then what is wrong with the text it was found in."""
     if found.flaw == "several":
         return Answer(_("There is more than one link in it"), language().say(_SEVERAL))
+    if found.flaw == "long":
+        return Answer(_("Too long to be looked through"), language().say(_LONG))
     phrase = _WORKS_ONCE_ON if off and found.cause is None else VERDICTS[found.cause]
     verdict = language().say(phrase, None, **_values(found))
     words = (

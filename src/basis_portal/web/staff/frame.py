@@ -12,6 +12,7 @@ from ...domain.checks import check_id
 from ...domain.customers import Customer
 from ..addresses import id_of
 from ..answering import _, site
+from ..forms import is_from_another_site
 from ..site import Staff
 from ..templating import page
 
@@ -61,13 +62,9 @@ def form_accepted() -> bool:
     return site().portal.forms.accepts(PURPOSE, me().name, request.form.get("form"))
 
 
-def _is_foreign() -> bool:
-    return request.headers.get("Sec-Fetch-Site") == "cross-site"
-
-
 def typed_texts() -> list[str]:
     """What was written into a form that is not sent on, to be given back; not by another site."""
-    if request.method != "POST" or _is_foreign():
+    if request.method != "POST" or is_from_another_site():
         return []
     try:
         return [text for name in _KEPT if (text := request.form.get(name, "")).strip()]
@@ -77,7 +74,7 @@ def typed_texts() -> list[str]:
 
 def refuse_forged() -> None:
     """Refuse what another site sends, and any change by who may only read."""
-    if _is_foreign():
+    if is_from_another_site():
         raise Refused(_("This came from another site. Nothing was changed."))
     refuse_readers()
 
