@@ -28,7 +28,9 @@ from basis_portal.cli import main
 from basis_portal.demo.serve import HOST, guarded, listen, serve
 from basis_portal.web.headers import security_headers
 
-COMMAND = "import sys; from basis_portal.cli import main; sys.exit(main())"
+# Tests may be run by nohup, and what is started by them would not hear of a closed terminal.
+HEARING = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+COMMAND = f"{HEARING}; import sys; from basis_portal.cli import main; sys.exit(main())"
 BROWSER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 ENDED = "\nEnded. Temporary data removed.\n"
 LINK = re.compile(r"    (http://127\.0\.0\.1:(\d+)/portal/[\w-]{22}\.[\w-]{43})")
