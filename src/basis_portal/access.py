@@ -42,7 +42,7 @@ from .domain.summary import AccountSummary
 from .domain.views import AppliedItem, DocumentDetail, DocumentView
 from .domain.visibility import SECTION_OF, Section
 from .errors import AccessDenied, InvalidValue, TooManyMessages
-from .inbox import thread_page
+from .inbox import sent_before, thread_page
 from .links import new_token_id
 from .repositories import SupportsFileCheck, SupportsFiles, UnitOfWork
 from .visible import Visible, Wanted
@@ -447,10 +447,8 @@ def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
     token = unit.tokens.get(token_id)
     if token is None or token.status_at(message.at) is not TokenStatus.ACTIVE:
         raise AccessDenied
-    if message.idempotency_key is not None:
-        known = unit.messages.by_key(message.customer_id, message.idempotency_key)
-        if known is not None:
-            return known
+    if known := sent_before(unit, message):
+        return known
     since = unit.messages.sent_since(message.customer_id, message.at - HOUR)
     sent = [instant for instant in since if instant <= message.at]
     if len(sent) >= MESSAGES_AN_HOUR:

@@ -95,10 +95,8 @@ class Inbox:
             Visible(self._context, Admitted(customer, config, now, None)).document(document_id)
 
         def work(unit: UnitOfWork) -> Message:
-            if idempotency_key is not None:
-                known = unit.messages.by_key(customer_id, idempotency_key)
-                if known is not None:
-                    return known
+            if known := sent_before(unit, message):
+                return known
             unit.messages.add(message)
             unit.messages.mark_read(customer_id, now)
             unit.audit.append([AuditEntry(now, AuditEvent.REPLY, who, customer_id)])
@@ -132,6 +130,12 @@ class Inbox:
         return self._context.storage.transact(
             lambda unit: unit.messages.mark_read(customer_id, now), lock=[customer_id]
         )
+
+
+def sent_before(unit: UnitOfWork, message: Message) -> Message | None:
+    """What came of the same form before, by its key, or None."""
+    key = message.idempotency_key
+    return None if key is None else unit.messages.by_key(message.customer_id, key)
 
 
 def thread_page(context: Context, customer_id: str, after: str | None, limit: int) -> Page[Message]:

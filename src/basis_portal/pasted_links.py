@@ -15,16 +15,17 @@ _PASTED_LENGTH = 20_000  # characters: a long mail
 Flaw = Literal["elsewhere", "broken", "detour", "added", "several", "long"]
 """Why a pasted text does not open as it stands, though a token of ours is in it."""
 
+# Not compiled here: most programs that import the library never look through a text.
 # The dot comes first: all else is looked at only where there is one.
-_WINDOW = re.compile(r"\.(?<=[A-Za-z0-9_-]{22}\.)(?=[A-Za-z0-9_-]{43})")
-_STUCK = re.compile(r"[A-Za-z0-9_@-]|\.[A-Za-z0-9_-]")
+_WINDOW = r"\.(?<=[A-Za-z0-9_-]{22}\.)(?=[A-Za-z0-9_-]{43})"
+_STUCK = r"[A-Za-z0-9_@-]|\.[A-Za-z0-9_-]"
 # What stands in a broken link: blanks, what nobody sees, and after them the marks of a quotation;
 # before them the "=" of a mail's source.
 _UNSEEN = "\u00ad\u200b\u2060\ufeff"
 _BLANK = rf"[\s{_UNSEEN}]"
 _BREAK = rf"=?{_BLANK}(?:{_BLANK}|[>|]|=(?={_BLANK}))*"
-_EDGE = re.compile(r"[\s<>\"\u201c-\u201f\xab\xbb]")
-_ADDRESS = re.compile("https?://", re.IGNORECASE)
+_EDGE = r"[\s<>\"\u201c-\u201f\xab\xbb]"
+_ADDRESS = "(?i:https?://)"
 _WORD_LENGTH = 4000
 _MARKS = (".", ",", ";", ":", "!", ")", "]", "\u2019")
 _OPENING = "([{*'\u2018\u201a"
@@ -85,10 +86,10 @@ def _joined(text: str) -> str:
 
 def _windows(text: str, *, whole: bool = False) -> Iterator[str]:
     """What has the form of a token; with ``whole`` not within a longer word of its signs."""
-    for dot in _WINDOW.finditer(text):
+    for dot in re.finditer(_WINDOW, text):
         start, end = dot.start() - 22, dot.end() + 43
-        stuck = start > 0 and (text[start - 1] == "." or _STUCK.match(text[start - 1]))
-        if not whole or not (stuck or _STUCK.match(text, end)):
+        stuck = start > 0 and (text[start - 1] == "." or re.match(_STUCK, text[start - 1]))
+        if not whole or not (stuck or re.match(_STUCK, text[end : end + 2])):
             yield text[start:end]
 
 
@@ -105,7 +106,7 @@ def _flaw_of(spelled: Iterable[str], text: str, decoded: str, base_url: str) -> 
 
 def _flaw_at(text: str, start: int, end: int, ours: str) -> Flaw | None:
     before = text[max(0, start - _WORD_LENGTH) : start]
-    word = _EDGE.split(before)[-1]
+    word = re.split(_EDGE, before)[-1]
     beside, address = _split_address(_unquoted(word))
     flaw = _flaw_of_address(before, word, beside, address, ours)
     if flaw == "elsewhere":
@@ -116,7 +117,7 @@ def _flaw_at(text: str, start: int, end: int, ours: str) -> Flaw | None:
     opening = (around or before.removesuffix(word))[-1:]
     following = text[end : end + 1]
     closed = not following or following.isspace() or following in "/?#"
-    if following == "/" and _is_marked(_EDGE.split(text[end : end + _WORD_LENGTH])[0]):
+    if following == "/" and _is_marked(re.split(_EDGE, text[end : end + _WORD_LENGTH])[0]):
         return flaw or "added"
     if flaw is None and not closed and following not in _CLOSING.get(opening, ""):
         return "added"
@@ -148,7 +149,7 @@ def _flaw_of_address(before: str, word: str, beside: str, address: str, ours: st
 
 def _split_address(text: str) -> tuple[str, str]:
     """A text up to the last address in it, and that address."""
-    start = max((found.start() for found in _ADDRESS.finditer(text)), default=len(text))
+    start = max((found.start() for found in re.finditer(_ADDRESS, text)), default=len(text))
     return text[:start], text[start:]
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from enum import StrEnum
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import attrs
 from dateutil.relativedelta import relativedelta
@@ -33,8 +34,10 @@ from .errors import (
 )
 from .errors import shown as readable
 from .links import new_token_id
-from .pasted_links import Flaw, find_link
 from .repositories import UnitOfWork
+
+if TYPE_CHECKING:
+    from .pasted_links import Flaw
 
 BATCH = 1000
 
@@ -382,20 +385,22 @@ class TokenService:
         It may be a whole address, or a whole mail of up to 20,000 characters. A token is
         recognised also where a mail program broke or wrapped its link; ``flaw`` tells so.
         """
-        self._context.require_management()
+        from .pasted_links import find_link  # only where something is pasted
+
         context = self._context
+        context.require_management()
         token_id, flaw = find_link(text, context.links.read, context.base_url)
         if token_id is None:
             return LinkCheck(Cause.UNREADABLE, None, None, flaw)
-        token = self._context.storage.tokens.get(token_id)
+        token = context.storage.tokens.get(token_id)
         if token is None:
             return LinkCheck(Cause.UNKNOWN, None, None, flaw)
-        judged = judge_token(token, self._context.now(), self._context.customers.get)
+        judged = judge_token(token, context.now(), context.customers.get)
         if isinstance(judged, Customer):
             return LinkCheck(None, token, judged, flaw)
         if judged is Cause.FAULT:
             return LinkCheck(judged, token, None, flaw)
-        customer = self._context.customers.get(token.customer_id)
+        customer = context.customers.get(token.customer_id)
         return LinkCheck(judged, token, customer, flaw)
 
     # --- issuing

@@ -25,7 +25,9 @@ import pytest
 pytest.importorskip("flask")
 
 from basis_portal.cli import main
+from basis_portal.demo.seller import KOPI, MUELLER
 from basis_portal.demo.serve import HOST, guarded, listen, serve
+from basis_portal.web.addresses import key_of
 from basis_portal.web.headers import security_headers
 
 # Tests may be run by nohup, and what is started by them would not hear of a closed terminal.
@@ -156,7 +158,7 @@ def test_it_says_where_the_pages_are_and_what_to_try(demo: Demo) -> None:
         f"\n    {demo.link}\n",
         'you are "ana", no login',
         f"\n    {demo.staff}\n",
-        *(f"\n  {number}  " for number in range(1, 7)),
+        *(f"\n  {number}  " for number in range(1, 8)),
         "basis-portal demo --data receivables.csv",
         "examples/quickstart.py",
         "Data in a temporary folder, removed at the end.",
@@ -169,6 +171,15 @@ def test_it_says_where_the_pages_are_and_what_to_try(demo: Demo) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no CPU times of children there")
+def test_the_customer_it_names_reads_german(demo: Demo) -> None:
+    """The step that leads to another language says true; of Kopi Nusantara it would not."""
+    assert "Müller & Söhne, Preview as customer. The same pages, in German." in demo.text
+    for customer_id, welcome in ((MUELLER, "Kundenportal für"), (KOPI, "Customer portal for")):
+        seen = _get(f"{demo.staff}/preview/{key_of(customer_id)}")
+        assert "This does not count as opened." in seen
+        assert welcome in seen
+
+
 def test_it_is_ready_within_three_seconds(temporary: Path) -> None:
     """All customers, thousands of documents and the pages: less CPU than 3 seconds, end included.
 

@@ -206,7 +206,7 @@ def _amount(column: str, text: str) -> Decimal:
         raise InvalidValue.of(column, text, "must be a plain decimal number such as 50.39")
     if text.startswith("-") or not text.strip("0."):
         raise InvalidValue.of(column, text, "must be above zero: the kind says what it does")
-    return check_amount(column, Decimal(text), above_zero=True)
+    return check_amount(column, Decimal(text))
 
 
 def _as_it_is(_: str, text: str) -> str:

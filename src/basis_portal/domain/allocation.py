@@ -13,7 +13,7 @@ import attrs
 from ..errors import InvalidValue, LedgerError
 from .checks import shown_few
 from .ledger import Allocation, LedgerEntry
-from .money import subtract
+from .money import negate, subtract
 
 
 @attrs.define(frozen=True, slots=False)
@@ -44,6 +44,11 @@ class OpenItem:
 
     entry: LedgerEntry
     open_amount: Decimal
+
+    @property
+    def signed_amount(self) -> Decimal:
+        """What is left of it, negative for a credit."""
+        return self.open_amount if self.entry.is_debit else negate(self.open_amount)
 
     def age(self, as_of: dt.date, age_by: str = "due_date") -> int:
         """Days from its due date (or its own date where it has none, or ``age_by="date"``)."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 from flask import request
+from werkzeug.exceptions import HTTPException
 
 from ..domain.checks import is_storable
 
@@ -31,6 +33,24 @@ def day_typed(text: str | None) -> dt.date | None:
     """A day as date fields send it. Raises `ValueError` for what is none; None for nothing."""
     found = (text or "").strip()
     return dt.date.fromisoformat(found) if found else None
+
+
+def key_of_form(*said: str) -> str:
+    """The same for the same form with the same texts in it, however often it is sent."""
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def typed_texts(*names: str) -> list[str]:
+    """What was written into these fields of a form that is not sent on, to be given back.
+
+    Nothing where the form cannot be read, or comes from another site.
+    """
+    if request.method != "POST" or is_from_another_site():
+        return []
+    try:
+        return [text for name in names if (text := request.form.get(name, "")).strip()]
+    except HTTPException:
+        return []
 
 
 def is_from_another_site() -> bool:

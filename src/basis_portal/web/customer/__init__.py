@@ -19,7 +19,7 @@ from ...portal import PortalAccess
 from ..answering import choose_language, site
 from ..faults import handle_faults
 from ..flask_app import make_app
-from ..forms import is_from_another_site
+from ..forms import typed_texts
 from ..site import Site
 from . import documents, messages, overview, statement
 from .frame import show
@@ -117,7 +117,7 @@ def not_available(_: PortalNotAvailable) -> Response:
 
 
 def _not_found(_: Exception) -> Response:
-    return show("customer/not_found.html", 404, typed=_typed())
+    return show("customer/not_found.html", 404, typed=typed_texts("text"))
 
 
 def _nowhere(_: str) -> Response:
@@ -129,17 +129,7 @@ def _fault(reference: str, status: int) -> Response:
 
 
 def _refuse(template: str, status: int, **values: Any) -> Response:
-    return show(template, status, access=None, typed=_typed(), **values)
-
-
-def _typed() -> str:
-    """The text that was sent, to be given back; none where the form itself cannot be read."""
-    if is_from_another_site():
-        return ""
-    try:
-        return request.form.get("text", "") if request.method == "POST" else ""
-    except HTTPException:
-        return ""
+    return show(template, status, access=None, typed=typed_texts("text"), **values)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import secrets
 from typing import Any
 
@@ -16,7 +15,7 @@ from ...domain.visibility import Section
 from ...errors import DocumentNotFound, InvalidValue, TooManyMessages
 from ..addresses import id_of
 from ..answering import _, language, site
-from ..forms import is_from_another_site
+from ..forms import is_from_another_site, key_of_form
 from .frame import here, show
 
 PURPOSE = "message"
@@ -150,10 +149,7 @@ def _key_of(once: str, text: str, about: str) -> str | None:
 
     What was changed before it was sent again is another message.
     """
-    if not once:
-        return None
-    said = repr((message_text(text), about))
-    return f"{once} {hashlib.sha256(said.encode()).hexdigest()}"
+    return f"{once} {key_of_form(message_text(text), about)}" if once else None
 
 
 def _why(text: str) -> str:

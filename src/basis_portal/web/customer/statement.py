@@ -12,7 +12,7 @@ from flask import Response, request, url_for
 
 from ...domain.aging import Aging, AgingBucket
 from ...domain.allocation import OpenItem
-from ...domain.money import negate, total
+from ...domain.money import total
 from ...domain.periods import PeriodName, named_period
 from ...domain.phrases import Phrase
 from ...domain.statement import ACTIVITY, OPEN_ITEMS
@@ -109,16 +109,14 @@ class ItemPage:
         end = start + LINES
         return cls(
             items[start:end],
-            _worth(items[:start]) if start else None,
-            _worth(items[:end]),
+            _total(items[:start]) if start else None,
+            _total(items[:end]),
             key_of(items[end - 1].entry.id) if end < len(items) else None,
         )
 
 
-def _worth(items: Sequence[OpenItem]) -> Decimal:
-    return total(
-        one.open_amount if one.entry.is_debit else negate(one.open_amount) for one in items
-    )
+def _total(items: Sequence[OpenItem]) -> Decimal:
+    return total(one.signed_amount for one in items)
 
 
 def _page(asked: Asked, status: int = 200, **values: Any) -> Response:
@@ -217,6 +215,4 @@ def parts_of(aging: Aging) -> list[Part]:
 
 
 def _days(bucket: AgingBucket) -> str:
-    if bucket.last is None:
-        return f">{(bucket.first or 1) - 1}"
-    return str(bucket.last) if bucket.first == bucket.last else f"{bucket.first}-{bucket.last}"
+    return bucket.label if bucket.last is not None else f">{(bucket.first or 1) - 1}"

@@ -11,7 +11,7 @@ from ..faults import handle_faults
 from ..flask_app import make_app
 from ..site import Authorize, Site, Staff
 from . import actions, check, many, messages, preview, settings, token, tokens
-from .frame import Refused, person, refuse_forged, show, typed_texts
+from .frame import Refused, person, refuse_forged, show, typed
 
 PAGES = (
     *settings.PAGES,
@@ -36,7 +36,7 @@ def make_staff_app(site: Site, authorize: Authorize, *, root: str | None) -> Fla
         g.staff = _named(authorize(request.environ))
         choose_language(g.staff.language if g.staff else None)
         if g.staff is None:
-            return show("staff/nobody.html", 403, typed=typed_texts())
+            return show("staff/nobody.html", 403, typed=typed())
         if request.method not in ("GET", "HEAD"):
             refuse_forged()
         return None
@@ -59,7 +59,7 @@ def _named(found: Staff | str | None) -> Staff | None:
 
 
 def _refused(refused: Refused) -> Response:
-    return show("staff/refused.html", 403, why=refused.why, typed=typed_texts())
+    return show("staff/refused.html", 403, why=refused.why, typed=typed())
 
 
 def _not_found(_: InvalidValue) -> Response:
@@ -68,7 +68,7 @@ def _not_found(_: InvalidValue) -> Response:
 
 def _fault(reference: str, status: int) -> Response:
     # Nothing is read for this page: the storage may be what failed.
-    values = {"reference": reference, "staff": person(), "typed": typed_texts()}
+    values = {"reference": reference, "staff": person(), "typed": typed()}
     return Response(render_template("staff/fault.html", **values), status)
 
 

@@ -41,8 +41,6 @@ FLAWS: dict[str, Phrase] = {
         "if that site leads on to the link."
     ),
 }
-_SEVERAL = Phrase("There is more than one link in it. Please paste one at a time.")
-_LONG = Phrase("This is too long to be looked through. Please paste the link alone.")
 _WORKS_ONCE_ON = Phrase("Works until %(until)s, once the portal is on.")
 
 
@@ -83,9 +81,11 @@ def _page(status: int = 200, *, refused: str = "", found: LinkCheck | None = Non
 def _answer(found: LinkCheck, holder: Holder | None, *, off: bool) -> Answer:
     """Whose token it is and how it stands; then what is wrong with the text it was found in."""
     if found.flaw == "several":
-        return Answer(_("There is more than one link in it"), language().say(_SEVERAL))
+        words = _("There is more than one link in it. Please paste one at a time.")
+        return Answer(_("There is more than one link in it"), words)
     if found.flaw == "long":
-        return Answer(_("Too long to be looked through"), language().say(_LONG))
+        words = _("This is too long to be looked through. Please paste the link alone.")
+        return Answer(_("Too long to be looked through"), words)
     phrase = _WORKS_ONCE_ON if off and found.cause is None else VERDICTS[found.cause]
     verdict = language().say(phrase, None, **_values(found))
     words = (

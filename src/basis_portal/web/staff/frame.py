@@ -6,13 +6,13 @@ from typing import Any
 
 import attrs
 from flask import Response, g, redirect, request, url_for
-from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound
 
 from ...domain.checks import check_id
 from ...domain.customers import Customer
 from ..addresses import id_of
 from ..answering import _, site
-from ..forms import is_from_another_site
+from ..forms import is_from_another_site, typed_texts
 from ..site import Staff
 from ..templating import page
 
@@ -62,14 +62,9 @@ def form_accepted() -> bool:
     return site().portal.forms.accepts(PURPOSE, me().name, request.form.get("form"))
 
 
-def typed_texts() -> list[str]:
-    """What was written into a form that is not sent on, to be given back; not by another site."""
-    if request.method != "POST" or is_from_another_site():
-        return []
-    try:
-        return [text for name in _KEPT if (text := request.form.get(name, "")).strip()]
-    except RequestEntityTooLarge:
-        return []
+def typed() -> list[str]:
+    """What staff wrote into a form that is not sent on, to be given back."""
+    return typed_texts(*_KEPT)
 
 
 def refuse_forged() -> None:

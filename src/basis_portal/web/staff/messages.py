@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -21,6 +20,7 @@ from ...errors import DocumentNotFound, InvalidValue
 from ...i18n.words import DOCUMENT_WORDS
 from ..addresses import id_of, key_of
 from ..answering import _, language, site
+from ..forms import key_of_form
 from .frame import Answer, form_accepted, me, show, to
 
 PAGE = 50
@@ -292,8 +292,8 @@ def _is_there(text: str, new: Iterable[Message | InternalNote]) -> bool:
 
 def _once(text: str) -> str:
     """The same for a form that is sent twice at the same time, before `_is_there` can see it."""
-    said = (request.form.get("seen", ""), me().name, message_text(text))
-    return f"reply-{hashlib.sha256(repr(said).encode()).hexdigest()}"
+    seen = request.form.get("seen", "")
+    return f"reply {key_of_form(seen, me().name, message_text(text))}"
 
 
 def _subject(key: str) -> str | None:

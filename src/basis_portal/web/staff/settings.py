@@ -13,7 +13,7 @@ from ...domain.config import EXPIRY_DAYS, WELCOME_LIMIT, PortalConfig, StoredSet
 from ...domain.portal_token import TokenStatus
 from ...errors import InvalidValue, PortalNotAvailable, SettingsConflict
 from ..answering import _, language, site
-from .frame import Answer, form_accepted, me, show, to, typed_texts
+from .frame import Answer, form_accepted, me, show, to, typed
 
 SWITCHES = (
     "enabled",
@@ -118,7 +118,7 @@ def save_settings() -> Response:
 def not_available(_: PortalNotAvailable) -> Response:
     """What all pages of staff show where edition or feature gives no portal."""
     because = site().portal.unavailable_because()
-    return show("staff/not_available.html", 403, because=because, typed=typed_texts())
+    return show("staff/not_available.html", 403, because=because, typed=typed())
 
 
 def _conflict(typed: SettingsForm, config: PortalConfig, present: StoredSettings) -> Response:
