@@ -143,6 +143,51 @@ class TooManyMessages(PortalError):
         self.retry_at = retry_at
 
 
+class TooManyMails(PortalError):
+    """So many e-mails went to the customer lately that no more is sent for a while.
+
+    ``retry_at`` is the instant (UTC) from which the next one may be sent.
+    """
+
+    def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class NoMailAddress(PortalError):
+    """There is no e-mail address on file, or what is there is not one address."""
+
+    def __init__(self, message: str, *, customer_id: str | None = None) -> None:
+        super().__init__(message)
+        self.customer_id = customer_id
+
+
+class MailError(PortalError):
+    """An e-mail was not sent, or nobody knows whether it was: the family of the next three."""
+
+
+class MailRefused(MailError):
+    """The mail server refused the sender, the address or the e-mail; it was not sent.
+
+    Attributes:
+        code: the server's answer, such as 550, or None.
+        temporary: True where the same e-mail may be taken later.
+    """
+
+    def __init__(self, message: str, *, code: int | None = None, temporary: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.temporary = temporary
+
+
+class MailServerUnavailable(MailError):
+    """The mail server cannot be reached or let us in; the e-mail was not sent."""
+
+
+class MailOutcomeUnknown(MailError):
+    """The connection failed while the e-mail was handed over: it may have been sent."""
+
+
 class LedgerError(PortalError):
     """The ledger contradicts itself: no statement rather than a wrong one.
 

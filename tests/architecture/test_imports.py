@@ -17,6 +17,7 @@ USE_CASES = {
     "visible",
     "account",
     "access",
+    "mailing",
     "tokens",
     "settings",
     "inbox",
@@ -35,6 +36,8 @@ MAY_IMPORT = {
     "portal": BASE | USE_CASES,
     "storage": {"repositories", "domain", "errors"},
     "i18n": {"domain", "errors"},
+    "export": {"domain", "errors", "i18n"},
+    "mail": {"portal", "export", "i18n", "domain", "errors"},
     "web": {"portal", "export", "i18n", "domain", "errors"},
     "testing": BASE | USE_CASES | {"portal"},
 }
