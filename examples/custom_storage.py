@@ -10,7 +10,9 @@ hundred customers, and short. Running this file runs the conformance kit on it.
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
@@ -22,12 +24,14 @@ import pytest
 from cattrs.preconf.json import make_converter
 
 import basis_portal as bp
+from basis_portal.domain.mail import LINK_KINDS, Mail, MailKind, MailStatus, check_same_mail
 from basis_portal.repositories import Opening, Storage, UnitOfWork
 from basis_portal.testing import StorageConformance
 
 T = TypeVar("T")
 Place = tuple[datetime, str]
 
+_log = logging.getLogger(__name__)
 _json = make_converter()
 # Records never change, so that one which was read may be handed out again.
 _read: Callable[[str, Any], Any] = lru_cache(10_000)(_json.loads)
@@ -38,18 +42,38 @@ class _Tables:
 
     def __init__(self) -> None:
         self._texts: dict[str, dict[str, str]] = {}
+        self._calls: list[Callable[[], None]] = []
+        self._depth = 0
         self._lock = threading.RLock()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Let nobody else in; where an error passes, put everything back as it was."""
+        due: list[Callable[[], None]] = []
         with self._lock:
             before = {table: dict(texts) for table, texts in self._texts.items()}
+            waiting = len(self._calls)
+            self._depth += 1
             try:
                 yield
             except BaseException:
                 self._texts = before
+                del self._calls[waiting:]
                 raise
+            finally:
+                self._depth -= 1
+            if not self._depth:
+                due, self._calls = self._calls, due
+        for call in due:
+            try:
+                call()
+            except Exception as error:  # what it says may hold a link
+                _log.error("a call after the commit failed with %s", type(error).__name__)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Have it called by the outermost transaction; where none runs this one is."""
+        with self.transaction():
+            self._calls.append(call)
 
     def all(self, table: str, kind: type[T]) -> dict[str, T]:
         """Every record of a table by its key."""
@@ -270,6 +294,102 @@ def _newest(found: Collection[bp.Message], after: Place | None, limit: int) -> l
     return sorted(found, key=lambda message: (message.at, message.id), reverse=True)[:limit]
 
 
+class _Mails(_Repository):
+    def add(self, mails: Sequence[Mail]) -> Sequence[str]:
+        with self.tables.transaction():
+            return [mail.id for mail in mails if self._add(mail)]
+
+    def _add(self, mail: Mail) -> bool:
+        of_run = {m.customer_id for m in self._all() if m.run == mail.run is not None}
+        if mail.customer_id is not None and mail.customer_id in of_run:
+            return False
+        self.tables.add("mails", mail.id, mail)
+        return True
+
+    def get(self, mail_id: str) -> Mail | None:
+        return self.tables.all("mails", Mail).get(mail_id)
+
+    def claim(self, now: datetime, *, run: str | None = None) -> Mail | None:
+        with self.tables.transaction():
+            due = [m for m in self._all() if m.status is MailStatus.QUEUED and m.due_at <= now]
+            own = [mail for mail in due if run in (None, mail.run)]
+            if not own:
+                return None
+            found = min(own, key=lambda mail: (mail.run or "", mail.due_at, mail.id))
+            attempts = found.attempts + 1
+            taken = attrs.evolve(
+                found, status=MailStatus.SENDING, claimed_at=now, attempts=attempts
+            )
+            self.tables.put("mails", taken.id, taken)
+            return taken
+
+    def change(self, before: Mail, after: Mail) -> bool:
+        check_same_mail(before, after)
+        with self.tables.transaction():
+            found = self.get(before.id)
+            if not found or (found.status, found.attempts) != (before.status, before.attempts):
+                return False
+            self.tables.put("mails", after.id, after)
+            return True
+
+    def claimed_before(self, before: datetime, *, limit: int = 1000) -> Sequence[Mail]:
+        sending = [mail for mail in self._all() if mail.status is MailStatus.SENDING]
+        found = sorted((m.claimed_at, m.id) for m in sending if m.claimed_at)
+        return [self._of_id(own) for at, own in found if at < before][:limit]
+
+    def latest(self, customer_id: str, kind: MailKind) -> Mail | None:
+        own = [mail for mail in self._of(customer_id) if mail.kind is kind]
+        return max(own, key=lambda mail: (mail.queued_at, mail.id), default=None)
+
+    def of_customer(
+        self, customer_id: str, *, after: Place | None = None, limit: int = 50
+    ) -> Sequence[Mail]:
+        found = sorted(((m.queued_at, m.id) for m in self._of(customer_id)), reverse=True)
+        return [self._of_id(key[1]) for key in found if after is None or key < after][:limit]
+
+    def last_sent(self, customer_ids: Collection[str]) -> Mapping[str, Mail]:
+        sent = [m for m in self._all() if m.status is MailStatus.SENT and m.kind in LINK_KINDS]
+        found = sorted((m.settled_at, m.id, m.customer_id) for m in sent if m.settled_at)
+        return {own: self._of_id(key) for _, key, own in found if own and own in customer_ids}
+
+    def went_out(self, customer_id: str, since: datetime) -> Sequence[datetime]:
+        gone = (MailStatus.SENDING, MailStatus.SENT, MailStatus.UNKNOWN)
+        own = [m for m in self._of(customer_id) if m.status in gone and m.kind in LINK_KINDS]
+        return sorted(m.claimed_at for m in own if m.claimed_at and m.claimed_at > since)
+
+    def counts(self, run: str | None) -> Mapping[MailStatus, int]:
+        return Counter(mail.status for mail in self._all() if mail.run == run)
+
+    def page(
+        self, run: str | None, status: MailStatus, *, after: Place | None = None, limit: int = 50
+    ) -> Sequence[Mail]:
+        own = [mail for mail in self._all() if mail.run == run and mail.status is status]
+        found = sorted((mail.queued_at, mail.id) for mail in own)
+        return [self._of_id(key[1]) for key in found if after is None or key > after][:limit]
+
+    def erase(self, customer_id: str) -> int:
+        return self._remove([mail.id for mail in self._of(customer_id)])
+
+    def prune(self, before: datetime, *, limit: int = 1000) -> int:
+        settled = sorted((m.settled_at, m.id) for m in self._all() if m.settled_at)
+        return self._remove([own for at, own in settled if at < before][:limit])
+
+    def _remove(self, ids: Sequence[str]) -> int:
+        with self.tables.transaction():
+            for own in ids:
+                self.tables.remove("mails", own)
+        return len(ids)
+
+    def _all(self) -> Collection[Mail]:
+        return self.tables.all("mails", Mail).values()
+
+    def _of(self, customer_id: str) -> list[Mail]:
+        return [mail for mail in self._all() if mail.customer_id == customer_id]
+
+    def _of_id(self, mail_id: str) -> Mail:
+        return self.tables.all("mails", Mail)[mail_id]
+
+
 class _Audit(_Repository):
     _positions = itertools.count(1)
 
@@ -325,6 +445,7 @@ class JsonStorage:
         self.settings = _Settings(self._tables)
         self.tokens = _Tokens(self._tables)
         self.messages = _Messages(self._tables)
+        self.mails = _Mails(self._tables)
         self.audit = _Audit(self._tables)
 
     def transact(
@@ -336,6 +457,10 @@ class JsonStorage:
         """Run ``work`` in one transaction."""
         with self._tables.transaction():
             return work(self)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call once this thread's transaction is committed."""
+        self._tables.after_commit(call)
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Let nobody else in while this thread reads."""

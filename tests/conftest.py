@@ -66,6 +66,10 @@ class Watched:
         """The storage's own."""
         return self.inner.snapshot()
 
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """The storage's own."""
+        self.inner.after_commit(call)
+
     def call(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Note a call and make it."""
         self.calls.append(name)

@@ -27,6 +27,7 @@ from .domain.checks import (
 from .domain.customers import Customer
 from .domain.documents import Document, DocumentFile, DocumentKind
 from .domain.ledger import EntryKey
+from .domain.mail import MailKind
 from .domain.messages import MESSAGES_AN_HOUR, Author, CustomerMessage, Message
 from .domain.paging import PAGE_LIMIT, Page, check_limit, day_key, read_cursor, write_cursor
 from .domain.periods import Period
@@ -44,6 +45,7 @@ from .domain.visibility import SECTION_OF, Section
 from .errors import AccessDenied, InvalidValue, TooManyMessages
 from .inbox import sent_before, thread_page
 from .links import new_token_id
+from .notices import queue_notice
 from .repositories import SupportsFileCheck, SupportsFiles, UnitOfWork
 from .visible import Visible, Wanted
 
@@ -235,6 +237,7 @@ class PortalAccess:
         age_by: str = "due_date",
         *,
         aging: bool = True,
+        lines: bool = True,
     ) -> StatementOfAccount:
         """The statement of account, by currency.
 
@@ -245,6 +248,7 @@ class PortalAccess:
                 the last day; ``start`` says nothing then).
             age_by: ``"due_date"`` (date where there is none) or ``"date"``.
             aging: False leaves out open items, aging and what is applied to what.
+            lines: False leaves out the lines and their sums, which `statement_lines` streams.
 
         Raises:
             SectionHidden: the statement is switched off for customers.
@@ -258,7 +262,7 @@ class PortalAccess:
         last = self._last_day(start, end, admitted)
         with self._context.storage.snapshot():
             account = Account(self._context, self._customer.id, last)
-            found = account.statement(start, view=view, age_by=age_by, aging=aging)
+            found = account.statement(start, view=view, age_by=age_by, aging=aging, lines=lines)
             visible = self._visible(admitted)
             sections = {name: visible.section(one) for name, one in found.by_currency.items()}
         return attrs.evolve(found, by_currency=sections)
@@ -381,8 +385,8 @@ class PortalAccess:
         if document_id is not None:
             self._visible(admitted).document(document_id)
         token_id = admitted.token.id
-        stored = self._context.storage.transact(
-            lambda unit: _post(unit, message, token_id), lock=[self._customer.id]
+        stored = self._context.transact(
+            lambda unit: _post(self._context, unit, message, token_id), lock=[self._customer.id]
         )
         return CustomerMessage.of(stored)
 
@@ -442,7 +446,7 @@ class PortalAccess:
             admitted = self._enter(Section.STATEMENT)
 
 
-def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
+def _post(context: Context, unit: UnitOfWork, message: Message, token_id: str) -> Message:
     """Add a customer's message, if the token still stands, it is no repetition and not too many."""
     token = unit.tokens.get(token_id)
     if token is None or token.status_at(message.at) is not TokenStatus.ACTIVE:
@@ -459,6 +463,7 @@ def _post(unit: UnitOfWork, message: Message, token_id: str) -> Message:
             retry_at=retry_at,
         )
     unit.messages.add(message)
+    queue_notice(context, unit, MailKind.MESSAGE, message.customer_id, message.at)
     entry = AuditEntry(
         message.at, AuditEvent.MESSAGE, customer_id=message.customer_id, token_id=token_id
     )

@@ -37,6 +37,7 @@ from .domain.statement import (
     StatementOfAccount,
     StatementPage,
     activity,
+    activity_without_lines,
     apply_to,
     balances,
     open_items_only,
@@ -184,11 +185,15 @@ class Account:
     # --- what is made of them
 
     def statement(
-        self, start: dt.date | None, *, view: str, age_by: str, aging: bool
+        self, start: dt.date | None, *, view: str, age_by: str, aging: bool, lines: bool = True
     ) -> StatementOfAccount:
         """The statement of the period that ends on the account's day."""
         if view == OPEN_ITEMS:
             by_currency = self._open_items_view(age_by)
+        elif not lines:
+            by_currency = self._activity_without_lines(start, age_by, aging=aging)
+            first = start or self._first_day(by_currency)
+            return StatementOfAccount(self._customer_id, first, self.as_of, view, by_currency)
         else:
             by_currency = self._activity_view(start, age_by, aging=aging)
         first = start or min(
@@ -240,6 +245,36 @@ class Account:
             )
             for currency in sorted(period)
         }
+
+    def _activity_without_lines(
+        self, start: dt.date | None, age_by: str, *, aging: bool
+    ) -> dict[str, CurrencyStatement]:
+        opening = self._balances_before(start) if start else {}
+        closing = self._balances_before(self.as_of + dt.timedelta(1))
+        items = _by_currency(self.open_items()) if aging else {}
+        edges = self._context.aging_edges
+        return {
+            currency: activity_without_lines(
+                currency,
+                opening.get(currency, ZERO),
+                closing[currency],
+                items=(found := items.get(currency, ())),
+                aging=age_open_items(found, self.as_of, edges=edges, age_by=age_by)
+                if aging
+                else None,
+            )
+            for currency in sorted(closing)
+        }
+
+    def _first_day(self, currencies: Iterable[str]) -> dt.date:
+        """The day of the first entry up to the account's day, which is that day without one."""
+        if self._can(SupportsEntryPages):
+            pages = (self._entry_pages(one, None, None, 1) for one in currencies)
+            found = chain.from_iterable(next(one) for one in pages)
+        else:
+            found = chain(self._all_entries())
+        days = (entry.date for entry in found if entry.date <= self.as_of)
+        return min(days, default=self.as_of)
 
     def lines(self, currency: str, start: dt.date | None) -> Iterator[list[StatementLine]]:
         """The activity of one currency in pieces, each line with its running balance."""

@@ -187,7 +187,7 @@ def _write_trail(
     context: Context, work: Callable[[UnitOfWork], None], token: PortalToken | None
 ) -> None:
     try:
-        context.storage.transact(work, lock=[token.customer_id] if token else [])
+        context.transact(work, lock=[token.customer_id] if token else [])
     except Exception:
         log().warning(
             "the audit trail could not be written; the visitor is answered", exc_info=True

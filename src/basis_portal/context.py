@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -15,9 +15,11 @@ from .domain.checks import check_id, check_instant
 from .domain.customers import Customer
 from .domain.gate import Edition, gate_open
 from .domain.ledger import AllocationRule
+from .domain.mail import MailKind
 from .domain.portal_token import check_staff
 from .domain.visibility import DocumentVisibility
 from .errors import CustomerBlocked, CustomerNotFound, InvalidValue, PortalNotAvailable, shown
+from .events import OnEvent, Telling
 from .links import LinkSigner
 from .repositories import (
     CustomerRepository,
@@ -32,10 +34,13 @@ from .repositories import (
     SupportsLookup,
     SupportsOpenItems,
     SupportsYears,
+    UnitOfWork,
 )
 
 if TYPE_CHECKING:
     from logging import Logger
+
+T = TypeVar("T")
 
 HOUR = dt.timedelta(hours=1)
 _CAPABILITIES = (
@@ -68,6 +73,8 @@ class Context:
     visibility: DocumentVisibility
     allocation_rule: AllocationRule
     aging_edges: tuple[int, ...]
+    on_event: OnEvent | None
+    notices: set[MailKind] = attrs.field(init=False, factory=set, repr=False)
     document_abilities: frozenset[type] = attrs.field(init=False, repr=False)
     ledger_abilities: frozenset[type] = attrs.field(init=False, repr=False)
 
@@ -78,6 +85,15 @@ class Context:
     @ledger_abilities.default
     def _ledger_abilities(self) -> frozenset[type]:
         return _abilities(self.ledger)
+
+    def transact(self, work: Callable[[UnitOfWork], T], *, lock: Collection[str] = ()) -> T:
+        """As `Storage.transact`; what ``work`` adds to the trail the host is told afterwards."""
+        tell = self.on_event
+        if tell is None:
+            return self.storage.transact(work, lock=lock)
+        return self.storage.transact(
+            lambda unit: work(Telling(unit, self.storage, tell)), lock=lock
+        )
 
     def now(self) -> dt.datetime:
         """The present instant; read once per use case.

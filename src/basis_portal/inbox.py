@@ -6,9 +6,11 @@ from .admission import Admitted
 from .context import Context, staff_name
 from .domain.audit import AuditEntry, AuditEvent
 from .domain.checks import check_id
+from .domain.mail import MailKind
 from .domain.messages import Author, InternalNote, Message
 from .domain.paging import Page, check_limit, instant_key, make_page
 from .links import new_token_id
+from .notices import queue_notice
 from .repositories import UnitOfWork
 from .visible import Visible
 
@@ -99,10 +101,11 @@ class Inbox:
                 return known
             unit.messages.add(message)
             unit.messages.mark_read(customer_id, now)
+            queue_notice(self._context, unit, MailKind.REPLY, customer_id, now, by=who)
             unit.audit.append([AuditEntry(now, AuditEvent.REPLY, who, customer_id)])
             return message
 
-        return self._context.storage.transact(work, lock=[customer_id])
+        return self._context.transact(work, lock=[customer_id])
 
     def note(
         self,
@@ -117,9 +120,7 @@ class Inbox:
         self._context.customer(customer_id)
         who, now = staff_name(by), self._context.now()
         note = InternalNote(new_token_id(), customer_id, now, who, text, document_id)
-        self._context.storage.transact(
-            lambda unit: unit.messages.add_note(note), lock=[customer_id]
-        )
+        self._context.transact(lambda unit: unit.messages.add_note(note), lock=[customer_id])
         return note
 
     def mark_read(self, customer_id: str) -> int:
@@ -127,7 +128,7 @@ class Inbox:
         self._context.require_management()
         check_id("customer_id", customer_id)
         now = self._context.now()
-        return self._context.storage.transact(
+        return self._context.transact(
             lambda unit: unit.messages.mark_read(customer_id, now), lock=[customer_id]
         )
 

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .configuration import HELP, Configuration, ConfigurationError, configuration, is_dsn
 from .errors import StorageError
 
@@ -45,9 +47,11 @@ Copies the configured SQLite file to the configured PostgreSQL database, in one 
 all or nothing. Stop the application first. Every link goes on working under the same keys. The
 tables are made where there are none; what they hold of these tenants must be nothing.
 """
+_PRUNED = {"audit": "audit entries", "token": "ended tokens", "mail": "settled e-mails"}
 _PRUNE = """\
-Removes audit entries and ended tokens that are older than so many days, and audits that. A
-customer's latest token stays, however old. Needs secret_keys and base_url.
+Removes audit entries, ended tokens and settled e-mails that are older than so many days, and
+audits that. A customer's latest token stays, however old, and so does what is still to be sent.
+Needs secret_keys and base_url.
 """
 
 
@@ -71,9 +75,12 @@ def add_commands(commands: Any) -> None:
     copy.add_argument("--tenant", metavar="NAME", help="copy that one alone; all without it")
     _add_json(copy)
     prune = _command(commands, "prune", _prune, "forget what is old", _PRUNE)
-    for name, what in (("--audit-days", "audit entries"), ("--token-days", "ended tokens")):
+    for name, what in _PRUNED.items():
         prune.add_argument(
-            name, metavar="N", type=_days, help=f"remove {what} older than N days, 1 or more"
+            f"--{name}-days",
+            metavar="N",
+            type=_days,
+            help=f"remove {what} older than N days, 1 or more",
         )
     prune.add_argument("--by", metavar="NAME", help="who asks for it; 'system' without it")
     _add_json(prune)
@@ -202,9 +209,15 @@ def _prune(options: argparse.Namespace) -> int:
     from .portal import Portal
     from .storage._transfer import require_tenant
 
-    days = {"audit_before": options.audit_days, "tokens_before": options.token_days}
+    days = {
+        "audit_before": options.audit_days,
+        "tokens_before": options.token_days,
+        "mails_before": options.mail_days,
+    }
     if not any(days.values()):
-        raise ConfigurationError("nothing to remove: say --audit-days, --token-days or both")
+        raise ConfigurationError(
+            "nothing to remove: say --audit-days, --token-days, --mail-days or several of them"
+        )
     config = _read(options)
     given = {"secret_keys": config.need("secret_keys"), "base_url": config.need("base_url")}
     now = system_clock()
@@ -215,9 +228,12 @@ def _prune(options: argparse.Namespace) -> int:
             require_tenant(place, config.tenant)
         pruned = portal.privacy.prune(**before, by=options.by)
     if options.json:
-        _print_json({"audit_entries": pruned.audit_entries, "tokens": pruned.tokens})
+        _print_json(attrs.asdict(pruned))
     else:
-        print(f"Removed {pruned.audit_entries} audit entries and {pruned.tokens} ended tokens.")
+        print(
+            f"Removed {pruned.audit_entries} audit entries, {pruned.tokens} ended tokens and "
+            f"{pruned.mails} settled e-mails."
+        )
     return 0
 
 

@@ -20,8 +20,11 @@ from .domain.gate import Edition
 from .domain.ledger import AllocationRule
 from .domain.visibility import DocumentVisibility
 from .errors import InvalidValue
+from .events import OnEvent, check_on_event
 from .inbox import Inbox
 from .links import FormSigner, LinkSigner
+from .mailing import Mailing, RunReport
+from .outgoing import MailSkip, Outgoing
 from .privacy import Privacy
 from .repositories import (
     CustomerRepository,
@@ -34,7 +37,18 @@ from .settings import SettingsService
 from .tokens import IssueResult, LinkCheck, Outcome, Skipped, TokenService, rarely
 
 # With what a portal gives, which pages name from here.
-__all__ = ["IssueResult", "LinkCheck", "Outcome", "Portal", "PortalAccess", "Skipped"]
+__all__ = [
+    "IssueResult",
+    "LinkCheck",
+    "MailSkip",
+    "Mailing",
+    "Outcome",
+    "Outgoing",
+    "Portal",
+    "PortalAccess",
+    "RunReport",
+    "Skipped",
+]
 
 
 class Portal:
@@ -55,6 +69,8 @@ class Portal:
         visibility: narrows what customers see; it can hide, never show.
         allocation_rule: FIFO for hosts whose ledger has no allocations.
         aging_edges: last days of the aging buckets, rising.
+        on_event: called with each line of the audit trail once it is committed; what it
+            raises is logged and breaks nothing.
 
     Attributes:
         settings: the settings, for staff.
@@ -87,6 +103,7 @@ class Portal:
         visibility: DocumentVisibility | None = None,
         allocation_rule: AllocationRule = AllocationRule.EXPLICIT,
         aging_edges: Sequence[int] = DEFAULT_EDGES,
+        on_event: OnEvent | None = None,
     ) -> None:
         if not callable(clock):
             raise InvalidValue.of("clock", clock, "must be a callable giving an aware datetime")
@@ -110,10 +127,12 @@ class Portal:
             visibility=check_member("visibility", policy, DocumentVisibility),
             allocation_rule=check_member("allocation_rule", allocation_rule, AllocationRule),
             aging_edges=check_edges(aging_edges),
+            on_event=check_on_event(on_event),
         )
         self.settings: SettingsService = SettingsService(self._context)
         self.tokens: TokenService = TokenService(self._context)
         self.messages: Inbox = Inbox(self._context)
+        self.mailing: Mailing = Mailing(self._context)
         self.audit: AuditTrail = AuditTrail(self._context)
         self.privacy: Privacy = Privacy(self._context)
         self.forms: FormSigner = FormSigner(secret_keys, storage.tenant)
@@ -187,7 +206,7 @@ class Portal:
                     [AuditEntry(admitted.now, AuditEvent.PREVIEWED, who, customer_id)]
                 )
 
-        self._context.storage.transact(work, lock=[customer_id])
+        self._context.transact(work, lock=[customer_id])
         return PortalAccess.by_preview(self._context, admitted)
 
 

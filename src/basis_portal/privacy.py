@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -17,7 +18,7 @@ from .domain.checks import check_id, check_instant
 from .domain.jsonable import to_jsonable
 from .domain.portal_token import EndedAs
 from .errors import InvalidValue
-from .repositories import AuditRepository, TokenRepository, UnitOfWork
+from .repositories import AuditRepository, MailRepository, TokenRepository, UnitOfWork
 
 _PIECE = 1000
 _YOUNGEST = dt.timedelta(days=1)
@@ -30,10 +31,12 @@ class Pruned:
     Attributes:
         audit_entries: how many entries of the audit trail.
         tokens: how many ended tokens.
+        mails: how many e-mails that were sent, or will not be.
     """
 
     audit_entries: int
     tokens: int
+    mails: int = 0
 
 
 class Privacy:
@@ -49,8 +52,9 @@ class Privacy:
     def export(self, customer_id: str, *, by: str | None = None) -> dict[str, Any]:
         """All the portal holds about a customer, as a dict that JSON can hold; audited.
 
-        Keys: ``customer_id``, ``exported_at``, ``tokens``, ``messages``, ``notes`` and
-        ``audit``, each oldest first. Raises `InvalidValue`.
+        Keys: ``customer_id``, ``exported_at``, ``tokens``, ``messages``, ``notes``, ``mails``
+        (not their texts, which are not kept) and ``audit``, each oldest first. Raises
+        `InvalidValue`.
         """
         check_id("customer_id", customer_id)
         who, now = staff_name(by), self._context.now()
@@ -60,26 +64,25 @@ class Privacy:
                 "customer_id": customer_id,
                 "exported_at": now,
                 "tokens": list(unit.tokens.history(customer_id)),
-                "messages": _all_messages(unit, customer_id),
+                "messages": _whole(unit.messages.page, customer_id, attrgetter("at", "id")),
                 "notes": list(unit.messages.notes(customer_id)),
+                "mails": _whole(unit.mails.of_customer, customer_id, attrgetter("queued_at", "id")),
                 "audit": _whole_trail(unit, customer_id),
             }
             unit.audit.append([AuditEntry(now, AuditEvent.EXPORTED, who, customer_id)])
             return found
 
-        exported: dict[str, Any] = to_jsonable(
-            self._context.storage.transact(work, lock=[customer_id])
-        )
+        exported: dict[str, Any] = to_jsonable(self._context.transact(work, lock=[customer_id]))
         return exported
 
     def erase(self, customer_id: str, *, by: str | None = None) -> str:
         """Forget a customer and return the random pseudonym that stands for it from now on.
 
-        Ends its token, removes its messages and the notes on it, empties the reasons in
-        tokens and trail, and replaces its id there; audited under the pseudonym. It cannot
-        be undone. Remove or block the customer in the host first: for whoever is still among
-        its customers the next `TokenService.ensure` issues a token, as for one who never had
-        any. Raises `InvalidValue`.
+        Ends its token, removes its messages, the notes on it and its e-mails, sent or not,
+        empties the reasons in tokens and trail, and replaces its id there; audited under the
+        pseudonym. It cannot be undone. Remove or block the customer in the host first: for
+        whoever is still among its customers the next `TokenService.ensure` issues a token, as
+        for one who never had any. Raises `InvalidValue`.
         """
         check_id("customer_id", customer_id)
         who, now = staff_name(by), self._context.now()
@@ -92,15 +95,17 @@ class Privacy:
             for token in unit.tokens.end(
                 [latest.id] if latest else [], at=now, by=who, how=EndedAs.REVOKED
             ):
+                # Under the pseudonym at once, or the host would be told whose the token was.
                 unit.audit.append(
-                    [AuditEntry(now, AuditEvent.ENDED, who, customer_id, token.id, Cause.REVOKED)]
+                    [AuditEntry(now, AuditEvent.ENDED, who, pseudonym, token.id, Cause.REVOKED)]
                 )
             unit.tokens.rename_customer(customer_id, pseudonym)
             unit.messages.erase(customer_id)
+            unit.mails.erase(customer_id)
             unit.audit.rename_customer(customer_id, pseudonym)
             unit.audit.append([AuditEntry(now, AuditEvent.ERASED, who, pseudonym)])
 
-        self._context.storage.transact(work, lock=[customer_id, pseudonym])
+        self._context.transact(work, lock=[customer_id, pseudonym])
         return pseudonym
 
     def prune(
@@ -108,45 +113,51 @@ class Privacy:
         *,
         audit_before: dt.datetime | None = None,
         tokens_before: dt.datetime | None = None,
+        mails_before: dt.datetime | None = None,
         by: str | None = None,
     ) -> Pruned:
-        """Forget what is old: entries of the audit trail, and tokens that ended long ago.
+        """Forget what is old: entries of the audit trail, ended tokens, e-mails long settled.
 
         A customer's latest token stays, however old: it says whether staff revoked its access.
-        Works in transactions of at most 1,000; repeating it is harmless. Audited.
+        So do e-mails that still wait. A run of which e-mails are forgotten may mail their
+        customers again. Works in transactions of at most 1,000; repeating it is harmless. Audited.
 
         Args:
             audit_before: entries older than this instant go; none where None.
             tokens_before: tokens that were replaced or revoked before this instant go.
+            mails_before: e-mails that were sent, or given up, before this instant go.
             by: who asks for it.
 
         Raises:
             InvalidValue: an instant is not aware or less than a day ago.
         """
         who, now = staff_name(by), self._context.now()
-        instants = {"audit_before": audit_before, "tokens_before": tokens_before}
+        instants = {
+            "audit_before": audit_before,
+            "tokens_before": tokens_before,
+            "mails_before": mails_before,
+        }
         due = {name: _past(name, one, now) for name, one in instants.items() if one is not None}
         if not due:
             return Pruned(0, 0)
         detail = "\n".join(f"{name}: {one.isoformat()}" for name, one in due.items())
-        self._context.storage.transact(
+        self._context.transact(
             lambda unit: unit.audit.append([AuditEntry(now, AuditEvent.PRUNED, who, detail=detail)])
         )
         return Pruned(
             self._prune(due.get("audit_before"), lambda unit: unit.audit),
             self._prune(due.get("tokens_before"), lambda unit: unit.tokens),
+            self._prune(due.get("mails_before"), lambda unit: unit.mails),
         )
 
     def _prune(
         self,
         before: dt.datetime | None,
-        part: Callable[[UnitOfWork], AuditRepository | TokenRepository],
+        part: Callable[[UnitOfWork], AuditRepository | TokenRepository | MailRepository],
     ) -> int:
         pruned, more = 0, before is not None
         while more and before is not None:
-            found = self._context.storage.transact(
-                lambda unit: part(unit).prune(before, limit=_PIECE)
-            )
+            found = self._context.transact(lambda unit: part(unit).prune(before, limit=_PIECE))
             pruned, more = pruned + found, found == _PIECE
         return pruned
 
@@ -158,12 +169,13 @@ def _past(name: str, instant: object, now: dt.datetime) -> dt.datetime:
     return found
 
 
-def _all_messages(unit: UnitOfWork, customer_id: str) -> list[Any]:
+def _whole(page: Callable[..., Any], customer_id: str, key: Callable[[Any], Any]) -> list[Any]:
+    """All of a list that comes newest first, oldest first."""
     found: list[Any] = []
     after = None
-    while piece := unit.messages.page(customer_id, after=after, limit=_PIECE):
+    while piece := page(customer_id, after=after, limit=_PIECE):
         found += piece
-        after = (piece[-1].at, piece[-1].id)
+        after = key(piece[-1])
     return found[::-1]
 
 

@@ -4,8 +4,8 @@ A **host** with tables of its own gives three read-only repositories: `CustomerR
 `DocumentRepository`, `LedgerRepository`. What else a host can do fast it says by having the
 methods of a capability (`SupportsBalances`, `SupportsOpenItems`, ...); what it has not is derived.
 
-A **storage** (`Storage`) keeps the portal's own state: settings, tokens, messages, notes and
-the audit trail, and it may keep customers, documents and ledger as well (`FullStorage`).
+A **storage** (`Storage`) keeps the portal's own state: settings, tokens, messages, notes,
+e-mails and the audit trail. It may keep customers, documents and ledger as well (`FullStorage`).
 
 For all of them:
 
@@ -35,6 +35,7 @@ from .domain.config import StoredSettings
 from .domain.customers import Customer
 from .domain.documents import Document, DocumentFile, DocumentKind
 from .domain.ledger import Allocation, EntryKey, LedgerEntry
+from .domain.mail import Mail, MailKind, MailStatus
 from .domain.messages import InternalNote, Message
 from .domain.paging import Page
 from .domain.portal_token import EndedAs, PortalToken, TokenStatus
@@ -441,6 +442,101 @@ class AuditRepository(Protocol):
         ...
 
 
+class MailRepository(Protocol):
+    """E-mails to be sent, and what became of them; neither their texts nor their links."""
+
+    def add(self, mails: Sequence[Mail]) -> Sequence[str]:
+        """Add new e-mails, all or none, and return the ids of those added, in their order.
+
+        Left out is, of each run and customer, what comes second. Raises `StorageError` where
+        an id is taken.
+        """
+        ...
+
+    def get(self, mail_id: str) -> Mail | None:
+        """The e-mail of this id, or None."""
+        ...
+
+    def claim(self, now: dt.datetime, *, run: str | None = None) -> Mail | None:
+        """Take the queued e-mail that is due first, or None where none is due at ``now``.
+
+        First those of no run, then by (run, due_at, id); with ``run`` only those of this one.
+        What is taken is being sent: its ``claimed_at`` is ``now`` and it has one attempt more.
+        No two workers ever take the same.
+        """
+        ...
+
+    def change(self, before: Mail, after: Mail) -> bool:
+        """Store what became of an e-mail; False, and nothing is stored, where others were first.
+
+        They were where its status or its attempts are no longer those of ``before``. What it
+        is for does not change: id, kind, customer, run, who asked for it and when. Raises
+        `InvalidValue` where they differ.
+        """
+        ...
+
+    def claimed_before(self, before: dt.datetime, *, limit: int = 1000) -> Sequence[Mail]:
+        """E-mails being sent that were claimed before an instant, by (claimed_at, id)."""
+        ...
+
+    def latest(self, customer_id: str, kind: MailKind) -> Mail | None:
+        """The customer's e-mail of this kind with the last (queued_at, id), or None.
+
+        Within a transaction nobody else claims it before that ends. Refused within a snapshot
+        as a write is, since it holds what it finds.
+        """
+        ...
+
+    def of_customer(
+        self, customer_id: str, *, after: tuple[dt.datetime, str] | None = None, limit: int = 50
+    ) -> Sequence[Mail]:
+        """A customer's e-mails, newest first: by (queued_at, id) descending, those past it."""
+        ...
+
+    def last_sent(self, customer_ids: Collection[str]) -> Mapping[str, Mail]:
+        """The e-mail that last brought a link to each of up to 1,000 customers that had any.
+
+        Of kinds `LINK_KINDS` with status sent, by customer: the last by (settled_at, id).
+        """
+        ...
+
+    def went_out(self, customer_id: str, since: dt.datetime) -> Sequence[dt.datetime]:
+        """When e-mails that bring a customer a link were claimed after ``since``, oldest first.
+
+        Those of kinds `LINK_KINDS` that are being sent, were sent or may have been.
+        """
+        ...
+
+    def counts(self, run: str | None) -> Mapping[MailStatus, int]:
+        """How many e-mails of a run, or of no run, have each status; none that would be 0."""
+        ...
+
+    def page(
+        self,
+        run: str | None,
+        status: MailStatus,
+        *,
+        after: tuple[dt.datetime, str] | None = None,
+        limit: int = 50,
+    ) -> Sequence[Mail]:
+        """E-mails of a run, or of no run, that have a status, by (queued_at, id), past ``after``.
+
+        ``after`` is the key of the last one seen.
+        """
+        ...
+
+    def erase(self, customer_id: str) -> int:
+        """Remove all e-mails of a customer; how many there were."""
+        ...
+
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        """Remove up to ``limit`` e-mails settled before an instant; how many there were.
+
+        Those settled first go first.
+        """
+        ...
+
+
 @attrs.define(frozen=True, slots=False, eq=False, repr=False)
 class Opening:
     """What one read finds when a link is opened.
@@ -477,6 +573,11 @@ class UnitOfWork(Protocol):
         ...
 
     @property
+    def mails(self) -> MailRepository:
+        """E-mails to be sent, and what became of them."""
+        ...
+
+    @property
     def audit(self) -> AuditRepository:
         """The audit trail."""
         ...
@@ -506,6 +607,20 @@ class Storage(UnitOfWork, Protocol):
 
         Raises:
             StorageError: the storage is locked for too long, full, read-only, damaged.
+        """
+        ...
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Make ``call`` on this thread, once its outermost transaction is committed and durable.
+
+        At once where none runs, and in a snapshot when that has ended. Never where the
+        transaction was undone, or the one within it that registered the call; of a ``work``
+        that ran again only the last run counts. Calls are made in the order in which they
+        were registered, before `transact` returns, and use the storage as anybody does. An
+        error of one is logged; it stops none of the others and does not reach the caller.
+
+        At most once: a process that dies right after the commit makes no call. Where the
+        host commits, of which the storage does not learn, none is made either.
         """
         ...
 

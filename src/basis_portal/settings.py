@@ -70,7 +70,7 @@ class SettingsService:
 
         for _ in range(_SAVES_TRIED if if_version is None else 1):
             try:
-                return self._context.storage.transact(work)
+                return self._context.transact(work)
             except SettingsConflict as conflict:
                 error = conflict
         raise error

@@ -140,7 +140,7 @@ class TokenService:
                 )
             return issuing.replace(unit, {customer_id: latest})[0]
 
-        return self._context.storage.transact(work, lock=[customer_id])
+        return self._context.transact(work, lock=[customer_id])
 
     def regenerate(
         self,
@@ -178,7 +178,7 @@ class TokenService:
                 )
             return issuing.replace(unit, {customer_id: latest})[0]
 
-        return self._context.storage.transact(work, lock=[customer_id])
+        return self._context.transact(work, lock=[customer_id])
 
     def ensure(self, customer_id: str, *, by: str | None = None) -> PortalToken:
         """The active token, or a new one where there never was one or the last has expired.
@@ -204,7 +204,7 @@ class TokenService:
                 return latest
             return issuing.replace(unit, {customer_id: latest})[0]
 
-        return self._context.storage.transact(work, lock=[customer_id])
+        return self._context.transact(work, lock=[customer_id])
 
     def revoke(
         self, customer_id: str, *, by: str | None = None, reason: str | None = None
@@ -224,7 +224,7 @@ class TokenService:
             ended = _revoke(unit, [latest.id] if latest else [], now, who, reason)
             return ended[0] if ended else None
 
-        return self._context.storage.transact(work, lock=[customer_id])
+        return self._context.transact(work, lock=[customer_id])
 
     def link(self, customer_id: str, *, by: str | None = None, shown: bool = False) -> str:
         """The secret address of the customer's active token, signed by the newest key.
@@ -253,7 +253,7 @@ class TokenService:
                 unit.audit.append([AuditEntry(now, event, who, customer_id, latest.id)])
             return latest
 
-        return self._context.link(self._context.storage.transact(work, lock=[customer_id]).id)
+        return self._context.link(self._context.transact(work, lock=[customer_id]).id)
 
     def get(self, customer_id: str) -> PortalToken | None:
         """The customer's latest token, ended or not, or None. Asks no customer repository."""
@@ -312,7 +312,7 @@ class TokenService:
                 latest = [token.id for token in unit.tokens.latest(ids).values()]
                 return len(_revoke(unit, latest, now, who, reason))
 
-            revoked += storage.transact(work, lock=ids)
+            revoked += self._context.transact(work, lock=ids)
             after = ids[-1]
         return revoked
 
@@ -405,13 +405,13 @@ class TokenService:
 
     # --- issuing
 
-    def _prepare(self, customer_id: str, by: str | None, days: int | None) -> _Issuing:
+    def _prepare(self, customer_id: str, by: str | None, days: int | None) -> Issuing:
         self._context.require_management()
         who = staff_name(by)
         if days is not None:
             check_expiry_days("days", days)
         self._context.welcome_customer(customer_id)
-        return _Issuing(self._context, self._context.now(), who, days)
+        return Issuing(self._context, self._context.now(), who, days)
 
     def _issue_many(
         self, customer_ids: Iterable[str], who: str, *, anew: bool
@@ -427,7 +427,7 @@ class TokenService:
         """Issue to a batch in one transaction; who is in ``stay`` keeps an active token."""
         self._context.require_management()
         customers = self._context.customers.get_many(list(dict.fromkeys(batch)))
-        issuing = _Issuing(self._context, self._context.now(), who, None)
+        issuing = Issuing(self._context, self._context.now(), who, None)
         welcome = [one for one in dict.fromkeys(batch) if _is_welcome(customers.get(one), one)]
 
         def work(unit: UnitOfWork) -> dict[str, IssueResult]:
@@ -440,12 +440,12 @@ class TokenService:
                 kept[one] = IssueResult(one, customers[one], token, Outcome.ISSUED)
             return kept
 
-        done = self._context.storage.transact(work, lock=welcome) if welcome else {}
+        done = self._context.transact(work, lock=welcome) if welcome else {}
         return _in_order(batch, done, customers)
 
 
 @attrs.define(frozen=True, slots=False, eq=False, repr=False)
-class _Issuing:
+class Issuing:
     """One act of issuing: when, by whom, for how long."""
 
     context: Context

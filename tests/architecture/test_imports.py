@@ -13,11 +13,14 @@ import basis_portal
 ROOT = Path(basis_portal.__file__).parent
 USE_CASES = {
     "context",
+    "events",
     "admission",
     "visible",
     "account",
     "access",
     "mailing",
+    "notices",
+    "outgoing",
     "tokens",
     "settings",
     "inbox",

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from basis_portal import AccessDenied, Portal, PortalConfig
+from basis_portal.domain.mail import MailKind, MailStatus
 from basis_portal.storage._place_postgres import PostgresPlace
 from basis_portal.storage._place_sqlite import SQLitePlace
 from basis_portal.storage.postgres import PostgresStorage
@@ -20,11 +21,13 @@ from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.testing.builders import (
     a_customer,
+    a_mail,
     a_payment,
     an_allocation,
     an_entry,
     an_invoice,
     an_order,
+    token_id,
 )
 
 KEY = "a secret for tests alone, at least 32 bytes"
@@ -36,6 +39,7 @@ TABLES = (
     "tokens",
     "messages",
     "notes",
+    "mails",
     "audit",
     "customers",
     "documents",
@@ -135,6 +139,7 @@ def fill(storage: Any) -> list[str]:
     portal.messages.mark_read("C-1")
     access.send_message("Again", idempotency_key="form-2")
     portal.messages.note("C-1", "Pays late, but pays.", by="ana")
+    _mails(storage)
     portal.tokens.regenerate("C-1", by="bo", days=365)
     texts.append(_text(portal, "C-1"))
     portal.tokens.revoke("C-2", by="bo", reason="left the company")
@@ -143,6 +148,18 @@ def fill(storage: Any) -> list[str]:
 
 def _text(portal: Portal, customer_id: str) -> str:
     return portal.tokens.link(customer_id, by="ana").rsplit("/", 1)[1]
+
+
+def _mails(storage: Any) -> None:
+    sent = {"status": MailStatus.SENT, "attempts": 2, "address": "käufer@x.example"}
+    storage.mails.add(
+        [
+            a_mail(customer_id="C-1", run="April", by=None, token_id=token_id(1), **sent),
+            a_mail("E-2", customer_id="C-2", run="April", problem="try later\n☕"),
+            a_mail("E-3", customer_id="C-1", kind=MailKind.MESSAGE, about="M-1"),
+            a_mail("E-4", customer_id=None, kind=MailKind.EXPIRING, status=MailStatus.SENDING),
+        ]
+    )
 
 
 def _documents(storage: Any) -> None:
@@ -191,6 +208,7 @@ def state_of(storage: Any, texts: list[str]) -> dict[str, Any]:
         "opened": storage.tokens.last_opened([t.id for found in tokens.values() for t in found]),
         "messages": {one: list(storage.messages.page(one, limit=100)) for one in ids},
         "notes": {one: list(storage.messages.notes(one)) for one in ids},
+        "mails": [storage.mails.get(f"E-{n}") for n in (1, 2, 3, 4)],
         "trail": [entry for _, entry in storage.audit.page(limit=1000)],
         "customers": list(storage.customers.get_many(ids).items()),
         "found": [one.id for one in storage.customers.search("KÄUFER", limit=9)],

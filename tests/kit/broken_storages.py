@@ -14,12 +14,16 @@ from typing import Any
 import attrs
 import pytest
 
+from basis_portal.domain.mail import Mail, MailStatus
 from basis_portal.domain.messages import Author, Message
 from basis_portal.errors import ActiveTokenExists, LedgerError, StorageError
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FullStorageConformance
 
-REPOSITORIES = ("settings", "tokens", "messages", "audit", "customers", "documents", "ledger")
+REPOSITORIES = (
+    *("settings", "tokens", "messages", "mails", "audit"),
+    *("customers", "documents", "ledger"),
+)
 
 
 class Sound:
@@ -98,6 +102,66 @@ class PartsAreNotUndone(Sound):
             return super().transact(work, lock=lock)
         finally:
             self.depth -= 1
+
+
+class CallsBeforeTheCommit(Sound):
+    """What is to be called after the commit is called at once."""
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Wait for nothing."""
+        with suppress(Exception):
+            call()
+
+
+class CallsOfUndoneParts(Sound):
+    """Calls wait for the commit, also those of a part that was undone."""
+
+    depth = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Callable[[], None]] = []
+
+    def transact(self, work: Callable[[Any], Any], *, lock: Collection[str] = ()) -> Any:
+        """The outermost hands all of them on."""
+
+        def outermost(unit: Any) -> Any:
+            self.waiting, self.depth = [], 1
+            try:
+                return work(unit)
+            finally:
+                self.depth = 0
+                for call in self.waiting:
+                    self.inner.after_commit(call)
+
+        return super().transact(work if self.depth else outermost, lock=lock)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Wait for the outermost."""
+        if self.depth:
+            self.waiting.append(call)
+        else:
+            self.inner.after_commit(call)
+
+
+class AFailedCallIsTheLast(Sound):
+    """The error of a call is swallowed together with the calls that follow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Callable[[], None]] = []
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Let the first one of a transaction make all."""
+        self.waiting.append(call)
+        if len(self.waiting) == 1:
+            self.inner.after_commit(self.call_all)
+
+    def call_all(self) -> None:
+        """Make the calls that wait, up to the first error."""
+        waiting, self.waiting = self.waiting, []
+        for call in waiting:
+            call()
 
 
 class OpeningsFromACache(Sound):
@@ -265,6 +329,104 @@ class LastMeansLatest(Sound):
                 and all(value in (None, getattr(entry, name)) for name, value in values.items())
             ]
             return max(found, default=None)
+
+
+# --- e-mails ------------------------------------------------------------------------------
+
+
+class RunsMailTwice(Sound):
+    """A run may be begun a second time, and mails its customers again."""
+
+    class the_mails(Repository):  # noqa: N801
+        """Looks at one addition alone."""
+
+        def add(self, mails: Sequence[Mail]) -> Sequence[str]:
+            """Give what is there already another run."""
+            added: list[str] = []
+            for mail in mails:
+                again = attrs.evolve(mail, run=mail.run and f"{mail.run} again")
+                added += self.inner.add([mail]) or self.inner.add([again])
+            return added
+
+
+class TwoWorkersForOneEmail(Sound):
+    """Whoever claims looks first and writes then, and does not ask whether it was in time."""
+
+    class the_mails(Repository):  # noqa: N801
+        """Two steps."""
+
+        def claim(self, now: dt.datetime, *, run: str | None = None) -> Mail | None:
+            """Find, and take."""
+            runs = [run] if run is not None else [None, *(f"R-{n}" for n in range(9))]
+            for one in runs:
+                found = self.inner.page(one, MailStatus.QUEUED, limit=1)
+                if found:
+                    taken = attrs.evolve(
+                        found[0], status=MailStatus.SENDING, claimed_at=now, attempts=1
+                    )
+                    self.inner.change(found[0], taken)
+                    return taken
+            return None
+
+
+class ClaimedTooSoon(Sound):
+    """What is due within the hour is claimed now."""
+
+    class the_mails(Repository):  # noqa: N801
+        """Cannot wait."""
+
+        def claim(self, now: dt.datetime, *, run: str | None = None) -> Any:
+            """Claim an hour later."""
+            return self.inner.claim(now + dt.timedelta(hours=1), run=run)
+
+
+class TheLastOutcomeCounts(Sound):
+    """What became of an e-mail is stored whoever was first."""
+
+    class the_mails(Repository):  # noqa: N801
+        """Writes over it."""
+
+        def change(self, before: Mail, after: Mail) -> Any:
+            """Take what is there for what was before."""
+            return self.inner.change(self.inner.get(before.id) or before, after)
+
+
+class WaitingIsNoPromise(Sound):
+    """What a transaction found waiting is claimed by others before it ends."""
+
+    def transact(self, work: Callable[[Any], Any], *, lock: Collection[str] = ()) -> Any:
+        """Let others in as soon as the work has looked, and hand over what it found then."""
+        mails = self.mails
+        before = mails.noted.copy()
+        mails.noted["looked"] = {}
+        try:
+            return work(self)
+        finally:
+            mails.noted = before
+
+    class the_mails(Repository):  # noqa: N801
+        """Goes on showing what a transaction saw first."""
+
+        def latest(self, customer_id: str, kind: Any) -> Any:
+            """What was there at the first look."""
+            seen = self.noted.get("looked", {})
+            return seen.setdefault((customer_id, kind), self.inner.latest(customer_id, kind))
+
+
+class WaitingEmailsAreForgotten(Sound):
+    """Retention goes by the day on which an e-mail was asked for."""
+
+    class the_mails(Repository):  # noqa: N801
+        """Looks at what waits, too."""
+
+        def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+            """All that is old."""
+            waiting = self.inner.page(None, MailStatus.QUEUED)
+            for mail in (mail for mail in waiting if mail.queued_at < before):
+                self.inner.change(
+                    mail, attrs.evolve(mail, status=MailStatus.SKIPPED, settled_at=mail.queued_at)
+                )
+            return int(self.inner.prune(before, limit=limit))
 
 
 # --- customers, documents, ledger ---------------------------------------------------------

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,9 +40,11 @@ from basis_portal import (
     StoredSettings,
     TokenStatus,
 )
+from basis_portal.domain.mail import SETTLED, Mail, MailKind, MailStatus
 from basis_portal.repositories import (
     AuditRepository,
     FullStorage,
+    MailRepository,
     MessageRepository,
     Opening,
     SettingsRepository,
@@ -58,6 +61,7 @@ from basis_portal.testing.builders import (
     NOW,
     a_customer,
     a_line,
+    a_mail,
     a_message,
     a_note,
     a_payment,
@@ -74,6 +78,7 @@ PROTOCOLS = {
     "settings": SettingsRepository,
     "tokens": TokenRepository,
     "messages": MessageRepository,
+    "mails": MailRepository,
     "audit": AuditRepository,
     "customers": StoredCustomers,
     "documents": StoredDocuments,
@@ -195,6 +200,36 @@ messages = made(
     read_at=maybe(instants),
     idempotency_key=maybe(some(("f1", "f2"))),
 )
+mail_ids = some([f"e{number}" for number in range(1, 10)])
+runs = maybe(some(("r1", "r2", "R1")))
+
+
+@st.composite
+def mails(draw: st.DrawFn, mail_id: str | None = None) -> Mail:
+    """E-mails; what one is for follows from its id, so that outcomes find theirs."""
+    mail_id = mail_id or draw(mail_ids)
+    number = int(mail_id[1:])
+    status = draw(some((*[MailStatus.QUEUED] * 4, *MailStatus)))
+    return a_mail(
+        mail_id,
+        kind=list(MailKind)[number % 3 * (number % 2)],
+        queued_at=NOW + dt.timedelta(minutes=number % 3),
+        due_at=draw(instants),
+        status=status,
+        customer_id=(*CUSTOMERS, "ann", None)[number % 5],
+        run=(None, "r1", "r1", "r2", "R1")[number * 3 % 5],
+        by=("ana", None)[number % 2],
+        about=draw(maybe(some(("m1", "7")))),
+        attempts=draw(some((0, 0, 1, 2))),
+        claimed_at=draw(instants if status is MailStatus.SENDING else maybe(instants)),
+        settled_at=draw(instants) if status in SETTLED else None,
+        token_id=draw(maybe(token_ids)),
+        address=draw(maybe(some(("a@x.example", "ä@x.example")))),
+        problem=draw(maybe(some(("", "no such\nuser")))),
+    )
+
+
+outcomes = mail_ids.flatmap(lambda one: st.tuples(mails(one), mails(one)))
 notes = made(a_note, id=some(("n1", "n2", "n3")), customer_id=customer_ids, at=instants)
 audit_entries = made(
     an_audit_entry,
@@ -270,6 +305,23 @@ VERBS: dict[str, SearchStrategy[Any]] = {
     "messages.add_note": calls(notes),
     "messages.notes": calls(customer_ids),
     "messages.erase": calls(customer_ids),
+    "mails.add": calls(few(mails(), 1)),
+    "mails.get": calls(mail_ids),
+    "mails.claim": calls(instants, run=runs),
+    "mails.change": st.tuples(outcomes, st.just({})),
+    "mails.claimed_before": calls(instants, limit=limits),
+    "mails.latest": calls(customer_ids, some(MailKind)),
+    "mails.of_customer": calls(
+        customer_ids, after=maybe(st.tuples(instants, mail_ids)), limit=limits
+    ),
+    "mails.last_sent": calls(few(customer_ids)),
+    "mails.went_out": calls(customer_ids, instants),
+    "mails.counts": calls(runs),
+    "mails.page": calls(
+        runs, some(MailStatus), after=maybe(st.tuples(instants, mail_ids)), limit=limits
+    ),
+    "mails.erase": calls(customer_ids),
+    "mails.prune": calls(instants, limit=limits),
     "audit.append": calls(few(audit_entries, 1)),
     "audit.page": calls(
         customer_id=maybe(customer_ids), after=maybe(st.integers(0, 9)), limit=limits
@@ -331,6 +383,7 @@ ADDING = (
     "tokens.add",
     "messages.add",
     "messages.add_note",
+    "mails.add",
     "documents.save",
     "customers.save",
     "audit.append",
@@ -347,6 +400,10 @@ CHANGING = (
     "tokens.prune",
     "messages.mark_read",
     "messages.erase",
+    "mails.claim",
+    "mails.change",
+    "mails.erase",
+    "mails.prune",
     "audit.rename_customer",
     "audit.prune",
 )
@@ -389,6 +446,7 @@ FIRST = (
     Call("documents.save", (an_invoice("D1", customer_id="ann"),)),
     Call("messages.add", (a_message("m1", customer_id="ann", idempotency_key="f1"),)),
     Call("messages.add_note", (a_note("n1", customer_id="ann"),)),
+    Call("mails.add", ([a_mail("e5", customer_id="ann", run="r1"), a_mail("e0")],)),
 )
 
 
@@ -414,18 +472,27 @@ class Failed(Exception):
     """What a transaction raises that is meant to fail."""
 
 
-def outcome(storage: FullStorage, step: Call | Work) -> Any:
+def outcome_and_calls(storage: FullStorage, step: Call | Work) -> tuple[Any, list[Any]]:
+    """The outcome of a step, and those of the steps within it of whose commit it was told."""
+    calls: list[Any] = []
+    return outcome(storage, step, calls), calls
+
+
+def outcome(storage: FullStorage, step: Call | Work, calls: list[Any]) -> Any:
     """The result of a step as a value, or the class of its refusal."""
     try:
         if isinstance(step, Call):
             return result_of(storage, step)
-        return storage.transact(lambda _: _steps(storage, step), lock=["ann", "b/#é"])
+        return storage.transact(lambda _: _steps(storage, step, calls), lock=["ann", "b/#é"])
     except (PortalError, Failed) as error:
         return type(error)
 
 
-def _steps(storage: FullStorage, work: Work) -> list[Any]:
-    found = [outcome(storage, step) for step in work.steps]
+def _steps(storage: FullStorage, work: Work, calls: list[Any]) -> list[Any]:
+    found = []
+    for step in work.steps:
+        found.append(outcome(storage, step, calls))
+        storage.after_commit(partial(calls.append, found[-1]))
     if work.fails:
         raise Failed
     return found
@@ -473,10 +540,12 @@ def state_of(storage: FullStorage) -> list[Any]:
         Call("tokens.page", (), {"now": NOW, "limit": 1000}),
         Call("tokens.last_opened", ([token_id(number) for number in range(1, 9)],)),
         Call("messages.inbox", (), {"unread_only": False, "limit": 1000}),
+        *(Call("mails.get", (f"e{number}",)) for number in range(10)),
+        *(Call("mails.page", (None, status)) for status in MailStatus),
         Call("audit.page", (), {"after": None, "limit": 1000}),
         Call("customers.search", (), {"limit": 200}),
     ]
-    of_customers = ("tokens.history", "messages.page", "messages.notes")
+    of_customers = ("tokens.history", "messages.page", "messages.notes", "mails.of_customer")
     of_customers += ("ledger.entries", "ledger.allocations")
     own += [Call(verb, (c,)) for verb in of_customers for c in CUSTOMERS]
     for c in CUSTOMERS:
@@ -502,8 +571,8 @@ class Trio:
             self.do(call)
 
     def do(self, step: Call | Work) -> Any:
-        """Do a step to all; the outcomes are the same."""
-        return self.agree(lambda storage: outcome(storage, step))
+        """Do a step to all; the outcomes are the same, and what is called after the commit."""
+        return self.agree(lambda storage: outcome_and_calls(storage, step))[0]
 
     def agree(self, ask: Callable[[FullStorage], Any]) -> Any:
         """What all of them answer."""
@@ -561,7 +630,22 @@ class Lockstep(RuleBasedStateMachine):
         """Messages and notes come."""
         self.trio.do(call)
 
-    @rule(call=calls_of(ADDING[5:]))
+    @rule(call=calls_of(["mails.add"]))
+    def add_mails(self, call: Call) -> None:
+        """E-mails come."""
+        self.trio.do(call)
+
+    @rule(now=instants, run=runs, outcomes=st.lists(mails(), max_size=2))
+    def send(self, now: dt.datetime, run: str | None, outcomes: list[Mail]) -> None:
+        """An e-mail is claimed, and perhaps two workers tell what became of it."""
+        found = self.trio.do(Call("mails.claim", (now,), {"run": run}))
+        for outcome in outcomes if found else []:
+            became = attrs.evolve(
+                found, status=outcome.status, settled_at=outcome.settled_at, due_at=outcome.due_at
+            )
+            self.trio.do(Call("mails.change", (found, became)))
+
+    @rule(call=calls_of(ADDING[6:]))
     def add(self, call: Call) -> None:
         """Something else comes, or takes the place of something."""
         self.trio.do(call)
@@ -655,6 +739,8 @@ def test_each_verb_agrees(trio: Trio, verb: str, data: st.DataObject) -> None:
         (Call("tokens.rename_customer", ("ann", "b/#é")), ActiveTokenExists),
         (Call("messages.add", (a_message("m1"),)), StorageError),
         (Call("messages.add_note", (a_note("n1"),)), StorageError),
+        (Call("mails.add", ([a_mail("e0", run="r1", customer_id="Ann")],)), StorageError),
+        (Call("mails.change", (a_mail("e0"), a_mail("e0", run="r1"))), InvalidValue),
         (Call("customers.search", (), {"after": "no page"}), InvalidValue),
         (Call("ledger.save", (a_debit("d1", amount=3),)), LedgerError),
         (Call("ledger.allocate", (a_part("a2", amount=7),)), LedgerError),
@@ -678,7 +764,7 @@ def test_every_verb_is_driven() -> None:
     }
     assert methods == VERBS.keys() == {*ADDING, *CHANGING, *READING}
     own = {name for name in dir(FullStorage) if not name.startswith("_")} - PROTOCOLS.keys()
-    assert own == {"tenant", "transact", "snapshot", "opening", "close"}
+    assert own == {"tenant", "transact", "after_commit", "snapshot", "opening", "close"}
     assert {"transact", "snapshot", "opening"} < vars(Lockstep).keys()
 
 

@@ -29,13 +29,15 @@ from basis_portal import (
     StorageError,
     StoredSettings,
 )
-from basis_portal.storage import _sql_documents, _sql_ledger, _sql_tokens
+from basis_portal.domain.mail import MailStatus
+from basis_portal.storage import _sql_documents, _sql_ledger, _sql_mails, _sql_tokens
 from basis_portal.storage._postgres_schema import MIGRATIONS
 from basis_portal.storage._postgres_words import translator
 from basis_portal.storage.postgres import PostgresStorage, ddl
 from basis_portal.testing.builders import (
     NOW,
     a_customer,
+    a_mail,
     a_message,
     a_payment,
     a_token,
@@ -336,6 +338,11 @@ def test_tenants_stay_apart(storage: PostgresStorage, postgres_schema: Place) ->
         assert portals[0].open(links[0]).customer.id == "C-1001"
         with pytest.raises(NoActiveToken):
             portals[1].tokens.link("C-1001")
+        acme.mails.add([a_mail(customer_id="C-1001", run="R-1")])
+        assert storage.mails.claim(NOW) is None
+        assert storage.mails.add([a_mail(customer_id="C-1001", run="R-1")]) == ["E-1"]
+        assert acme.mails.erase("C-1001") == 1
+        assert storage.mails.counts("R-1") == {MailStatus.QUEUED: 1}
         acme.messages.add(a_message())
         assert storage.messages.inbox(unread_only=False) == []
         acme.customers.delete("C-1001")
@@ -827,7 +834,7 @@ def test_ended_tokens_and_current_ones_are_held_by_the_tables(
     "sql",
     [
         sql
-        for module in (_sql_tokens, _sql_documents, _sql_ledger)
+        for module in (_sql_tokens, _sql_documents, _sql_ledger, _sql_mails)
         for sql in vars(module).values()
         if isinstance(sql, str) and sql.startswith("SELECT") and "json_each" in sql
     ],
@@ -859,6 +866,9 @@ def many(postgres_server: Any, postgres_admin: Any) -> Iterator[PostgresStorage]
         storage.ledger.save(*(a_payment(f"P-{n}") for n in range(2000)))
         storage.ledger.allocate(
             *(an_allocation(f"A-{n}", debit_id=f"I-{n}", credit_id=f"P-{n}") for n in range(2000))
+        )
+        storage.mails.add(
+            [a_mail(one, customer_id=one, run="R-1", status=MailStatus.SENT) for one in ids]
         )
         yield storage
         drop_schema(postgres_admin, storage._database.schema)

@@ -3,8 +3,9 @@
 import pytest
 
 from basis_portal import StorageError
+from basis_portal.domain.mail import MailKind
 from basis_portal.repositories import FullStorage
-from basis_portal.testing.builders import a_customer, an_audit_entry
+from basis_portal.testing.builders import CUSTOMER_ID, a_customer, a_mail, an_audit_entry
 
 
 def test_a_snapshot_refuses_writes(storage: FullStorage) -> None:
@@ -18,6 +19,14 @@ def test_a_snapshot_refuses_writes(storage: FullStorage) -> None:
     storage.customers.save(a_customer())
     assert len(storage.customers.search().items) == 1
     assert list(storage.audit.page()) == []
+
+
+def test_a_snapshot_holds_no_email(storage: FullStorage) -> None:
+    """What keeps others from claiming what it finds is refused in a snapshot, as a write is."""
+    storage.mails.add([a_mail()])
+    with storage.snapshot(), pytest.raises(StorageError, match="a snapshot is for reading"):
+        storage.mails.latest(CUSTOMER_ID, MailKind.LINK)
+    assert storage.mails.latest(CUSTOMER_ID, MailKind.LINK) == a_mail()
 
 
 def test_a_snapshot_in_a_transaction_writes_with_it(storage: FullStorage) -> None:

@@ -19,6 +19,7 @@ from basis_portal import InvalidValue, StorageError
 from basis_portal.domain.audit import AuditEvent, Cause
 from basis_portal.domain.config import PortalConfig, StoredSettings
 from basis_portal.domain.documents import DocumentKind
+from basis_portal.domain.mail import MailKind, MailStatus
 from basis_portal.domain.portal_token import TokenStatus
 from basis_portal.storage import _sqlite_schema
 from basis_portal.storage.sqlite import SQLiteStorage
@@ -27,6 +28,7 @@ from basis_portal.testing.builders import (
     DAY,
     NOW,
     a_customer,
+    a_mail,
     a_message,
     a_note,
     a_payment,
@@ -44,6 +46,7 @@ TABLES = [
     "tokens",
     "messages",
     "notes",
+    "mails",
     "audit",
     "customers",
     "documents",
@@ -73,6 +76,7 @@ def fill(storage: SQLiteStorage) -> None:
     storage.tokens.mark_opened(token_id(1), NOW, unless_within=dt.timedelta(hours=1))
     storage.messages.add(a_message())
     storage.messages.add_note(a_note())
+    storage.mails.add([a_mail(run="R-1", status=MailStatus.SENT)])
     storage.audit.append([an_audit_entry()])
     storage.customers.save(a_customer())
     storage.documents.save(an_invoice())
@@ -184,6 +188,10 @@ def test_tenants_of_one_file_stay_apart(path: Path) -> None:
         assert not south.tokens.current_page()
         assert not south.messages.inbox(unread_only=False)
         assert not south.messages.notes(CUSTOMER_ID)
+        assert not south.mails.of_customer(CUSTOMER_ID)
+        assert not south.mails.last_sent([CUSTOMER_ID])
+        assert not south.mails.counts("R-1")
+        assert south.mails.claim(NOW) is None
         assert not south.audit.page()
         assert not south.customers.search()
         assert not south.documents.page(CUSTOMER_ID, DocumentKind.SALES_INVOICE)
@@ -191,8 +199,10 @@ def test_tenants_of_one_file_stay_apart(path: Path) -> None:
         assert not south.ledger.open_items(CUSTOMER_ID, dt.date.max)
         fill(south)
         assert south.messages.erase(CUSTOMER_ID) == 2
+        assert south.mails.erase(CUSTOMER_ID) == 1
         assert south.tokens.rename_customer(CUSTOMER_ID, "erased") == 1
         assert north.messages.page(CUSTOMER_ID) == [a_message()]
+        assert list(north.mails.last_sent([CUSTOMER_ID])) == [CUSTOMER_ID]
         assert north.tokens.history(CUSTOMER_ID) == [a_token()]
 
 
@@ -419,6 +429,18 @@ READS: dict[str, tuple[Callable[[SQLiteStorage], object], set[str]]] = {
     ),
     "what is unread": (lambda s: s.messages.inbox(unread_only=True), {"messages_unread"}),
     "notes": (lambda s: s.messages.notes("x"), {"notes_of_customer"}),
+    "the e-mail that is due": (lambda s: s.mails.claim(NOW), {"mails_due"}),
+    "the e-mail of a run that is due": (lambda s: s.mails.claim(NOW, run="x"), {"mails_due"}),
+    "what is being sent": (lambda s: s.mails.claimed_before(NOW), {"mails_claimed"}),
+    "the latest e-mail": (lambda s: s.mails.latest("x", MailKind.LINK), {"mails_of_customer"}),
+    "e-mails": (lambda s: s.mails.of_customer("x", after=(NOW, "x")), {"mails_of_customer"}),
+    "e-mails last sent": (lambda s: s.mails.last_sent(["x"]), {"mails_of_customer"}),
+    "e-mails that went out": (lambda s: s.mails.went_out("x", NOW), {"mails_of_customer"}),
+    "the number of e-mails": (lambda s: s.mails.counts("x"), {"mails_of_run"}),
+    "e-mails of a run": (
+        lambda s: s.mails.page("x", MailStatus.SENT, after=(NOW, "x")),
+        {"mails_of_run"},
+    ),
     "the trail": (lambda s: s.audit.page(after=9), {"audit_of_tenant"}),
     "the trail of a customer": (
         lambda s: s.audit.page(customer_id="x", after=9),
@@ -513,6 +535,12 @@ def test_every_list_is_read_through_its_index(storage: SQLiteStorage, name: str)
         "messages",
         "the inbox",
         "what is unread",
+        "the e-mail that is due",
+        "the e-mail of a run that is due",
+        "what is being sent",
+        "the latest e-mail",
+        "e-mails",
+        "e-mails of a run",
         "the trail",
         "the trail of a customer",
         "the last refusal",

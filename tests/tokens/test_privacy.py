@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
+import attrs
 import pytest
 
 from basis_portal import (
@@ -25,7 +26,8 @@ from basis_portal import (
     PortalConfig,
     TokenStatus,
 )
-from basis_portal.testing.builders import NOW, a_message, an_audit_entry, an_invoice
+from basis_portal.domain.mail import Mail, MailStatus
+from basis_portal.testing.builders import NOW, a_mail, a_message, an_audit_entry, an_invoice
 from basis_portal.testing.clocks import FrozenClock
 
 MakePortal = Callable[..., Portal]
@@ -33,6 +35,7 @@ State = Callable[[], dict[str, Any]]
 TextOf = Callable[..., str]
 Trail = Callable[[], list[AuditEntry]]
 
+PARTS = ("tokens", "messages", "notes", "mails", "audit")
 SECRETS = (
     "K-7001",
     "sold the company",
@@ -40,6 +43,7 @@ SECRETS = (
     "a difficult one",
     "we understand",
     "INV-9",
+    "old@hops.example",
 )
 
 
@@ -52,7 +56,9 @@ class HostCustomers:
 
 
 @pytest.fixture
-def hosted(portal: Portal, make_portal: MakePortal, text_of: TextOf, clock: FrozenClock) -> Portal:
+def hosted(
+    portal: Portal, make_portal: MakePortal, text_of: TextOf, clock: FrozenClock, storage: Any
+) -> Portal:
     """A portal of a host with customers of its own; K-7001 and K-7002 have all there can be."""
     hosted = make_portal(customers=HostCustomers())
     hosted.settings.save(PortalConfig(enabled=True, allow_messages=True))
@@ -68,6 +74,13 @@ def hosted(portal: Portal, make_portal: MakePortal, text_of: TextOf, clock: Froz
         hosted.documents.delete("INV-9")
         hosted.messages.note(customer_id, "a difficult one", by="ana", document_id="INV-9")
         hosted.preview(customer_id, by="ana")
+        sent = {"status": MailStatus.SENT, "address": "old@hops.example"}
+        storage.mails.add(
+            [
+                a_mail(f"E-2-{customer_id}", customer_id=customer_id, run="April", **sent),
+                a_mail(f"E-1-{customer_id}", customer_id=customer_id, problem="sold the company"),
+            ]
+        )
     return hosted
 
 
@@ -75,16 +88,18 @@ def hosted(portal: Portal, make_portal: MakePortal, text_of: TextOf, clock: Froz
 
 
 def test_an_export_is_whole(hosted: Portal, state: State, clock: FrozenClock) -> None:
-    """The export holds every token, message, note and entry of the customer, oldest first."""
+    """The export holds every token, message, note, e-mail and entry of it, oldest first."""
     before = state()
     export = hosted.privacy.export("K-7001", by="ana")
-    assert list(export) == ["customer_id", "exported_at", "tokens", "messages", "notes", "audit"]
+    assert list(export) == ["customer_id", "exported_at", *PARTS]
     assert (export["customer_id"], export["exported_at"]) == ("K-7001", clock.now.isoformat())
     assert [one["id"] for one in export["tokens"]] == [t.id for t in before["tokens"]["K-7001"]]
     assert export["tokens"][0]["reason"] == "sold the company"
     assert [one["text"] for one in export["messages"]] == ["We paid in cash.", "we understand"]
     assert [one["author"] for one in export["messages"]] == ["customer", "seller"]
     assert [one["text"] for one in export["notes"]] == ["a difficult one"]
+    assert [one["id"] for one in export["mails"]] == ["E-1-K-7001", "E-2-K-7001"]
+    assert export["mails"][1]["address"] == "old@hops.example"
     mine = [entry for entry in before["trail"] if entry.customer_id == "K-7001"]
     assert [one["event"] for one in export["audit"]] == [entry.event.value for entry in mine]
     assert export["audit"][1]["detail"] == "sold the company"
@@ -105,10 +120,11 @@ def test_an_export_is_json_and_nobody_elses(hosted: Portal, text_of: TextOf) -> 
 def test_every_field_is_exported(hosted: Portal) -> None:
     """No field of a record is left out of the export."""
     export = hosted.privacy.export("K-7001")
-    fields = {part: set(export[part][0]) for part in ("tokens", "messages", "notes", "audit")}
+    fields = {part: set(export[part][0]) for part in PARTS}
     assert {"replaces", "reason", "ended_by", "ended_as", "key_fingerprint"} <= fields["tokens"]
     assert {"id", "at", "by", "read_at", "document_id", "idempotency_key"} <= fields["messages"]
     assert fields["notes"] == {"id", "customer_id", "at", "by", "text", "document_id"}
+    assert fields["mails"] == {field.name for field in attrs.fields(Mail)}
     assert fields["audit"] >= {"at", "event", "by", "token_id", "cause", "detail"}
 
 
@@ -123,24 +139,26 @@ def test_an_export_is_audited(hosted: Portal, trail: Trail, clock: FrozenClock) 
 
 
 def test_a_long_export(portal: Portal, storage: Any) -> None:
-    """More than a thousand messages and entries are all exported, in order."""
+    """More than a thousand messages, e-mails and entries are all exported, in order."""
 
     def many(unit: Any) -> None:
         for number in range(2_100):
             at = NOW + timedelta(seconds=number)
             unit.messages.add(a_message(f"M-{number}", at=at))
+            unit.mails.add([a_mail(f"E-{number}", queued_at=at)])
         unit.audit.append([an_audit_entry(detail=f"{number}") for number in range(2_100)])
 
     storage.transact(many)
     export = portal.privacy.export("C-1001")
     assert [one["id"] for one in export["messages"]] == [f"M-{number}" for number in range(2_100)]
+    assert [one["id"] for one in export["mails"]] == [f"E-{number}" for number in range(2_100)]
     assert [one["detail"] for one in export["audit"]] == [str(number) for number in range(2_100)]
 
 
 def test_an_export_of_nobody(portal: Portal) -> None:
     """Of an id that never was there is nothing to export, and that is audited too."""
     export = portal.privacy.export("nobody")
-    assert [export[part] for part in ("tokens", "messages", "notes", "audit")] == [[], [], [], []]
+    assert [export[part] for part in PARTS] == [[]] * len(PARTS)
     assert portal.privacy.export("nobody")["audit"][0]["event"] == "exported"
 
 
@@ -178,6 +196,17 @@ def test_an_erasure_spares_the_others(hosted: Portal, state: State) -> None:
     own = {entry.customer_id for entry in after["trail"]} - {"K-7002", None}
     assert [entry for entry in after["trail"] if entry.customer_id not in own] == others
     assert after["settings"] == before["settings"]
+
+
+def test_an_erasure_removes_emails(hosted: Portal, storage: Any) -> None:
+    """What was sent to the customer is forgotten, what waits is not sent; others' e-mails stay."""
+    before = storage.mails.of_customer("K-7002")
+    hosted.privacy.erase("K-7001")
+    assert list(storage.mails.of_customer("K-7001")) == []
+    assert list(storage.mails.of_customer("K-7002")) == list(before) != []
+    waiting = storage.mails.claim(NOW)
+    assert waiting.customer_id == "K-7002"
+    assert storage.mails.claim(NOW) is None
 
 
 def test_an_erasure_ends_the_token(

@@ -18,7 +18,8 @@ from basis_portal import (
     Portal,
     Pruned,
 )
-from basis_portal.testing.builders import NOW
+from basis_portal.domain.mail import MailStatus
+from basis_portal.testing.builders import NOW, a_mail
 from basis_portal.testing.clocks import FrozenClock
 
 Trail = Callable[[], list[AuditEntry]]
@@ -83,13 +84,33 @@ def test_what_is_not_asked_for_stays(aged: Portal, trail: Trail) -> None:
     assert trail()[:-1] == before
 
 
+def test_old_emails_go(aged: Portal, storage: Any, trail: Trail) -> None:
+    """E-mails settled before the instant are gone; what waits, is sent or came later stays."""
+    cut = NOW + timedelta(days=10)
+    ago = NOW - timedelta(days=99)
+    settled = {"status": MailStatus.SENT, "queued_at": ago}
+    storage.mails.add(
+        [
+            *(a_mail(f"old {n}", **settled, settled_at=NOW) for n in range(1200)),
+            a_mail("young", **settled, settled_at=cut),
+            a_mail("waits", queued_at=ago),
+            a_mail("is sent", queued_at=ago, status=MailStatus.SENDING),
+        ]
+    )
+    assert aged.privacy.prune(mails_before=cut, by="eve") == Pruned(0, 0, mails=1200)
+    left = storage.mails.of_customer("C-1001", limit=2000)
+    assert sorted(mail.id for mail in left) == ["is sent", "waits", "young"]
+    assert (trail()[-1].event, trail()[-1].by) == (AuditEvent.PRUNED, "eve")
+    assert trail()[-1].detail == f"mails_before: {cut.isoformat()}"
+
+
 def test_many_go_in_pieces(aged: Portal, storage: Any, clock: FrozenClock) -> None:
     """More than a thousand entries go in several transactions."""
     storage.audit.append([AuditEntry(NOW, AuditEvent.MESSAGE)] * 2500)
     assert aged.privacy.prune(audit_before=clock() - timedelta(days=1)).audit_entries > 2500
 
 
-@pytest.mark.parametrize("name", ["audit_before", "tokens_before"])
+@pytest.mark.parametrize("name", ["audit_before", "tokens_before", "mails_before"])
 @pytest.mark.parametrize(
     "instant", [NOW + timedelta(days=19, hours=1), NOW.replace(tzinfo=None), "2025", 30]
 )

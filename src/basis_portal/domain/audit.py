@@ -22,6 +22,7 @@ class AuditEvent(StrEnum):
     ENDED = "ended"
     LINK_COPIED = "link_copied"
     LINK_MAILED = "link_mailed"
+    LINK_NOT_MAILED = "link_not_mailed"
     LINK_SHOWN = "link_shown"
     OPENED = "opened"
     PREVIEWED = "previewed"

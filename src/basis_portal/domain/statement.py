@@ -77,9 +77,10 @@ class CurrencyStatement:
     Attributes:
         currency: three capital letters.
         opening_balance: sum of all entries before the first day; None in the open-items view.
-        lines: the entries of the period with running balance; empty in the open-items view.
-        charged: sum of the period's debits; None in the open-items view.
-        credited: sum of the period's credits, positive; None in the open-items view.
+        lines: the entries of the period with running balance; empty in the open-items view,
+            and where no lines were asked for.
+        charged: sum of the period's debits; None where the lines are left out.
+        credited: sum of the period's credits, positive; None where the lines are left out.
         closing_balance: the balance on the last day: opening_balance + charged - credited.
         open_items: what is open on the last day; empty where no aging was asked for.
         aging: the ages of the open items, or None where none was asked for.
@@ -182,11 +183,7 @@ def activity(
         lines = tuple(apply_to(line, applied, left) for line in lines)
     charged, credited = sum_sides(entries)
     closing = lines[-1].balance if lines else opening
-    if aging is not None and aging.total != closing:
-        raise LedgerError(
-            f"the open items in {currency} add up to {aging.total}, the entries to {closing}: "
-            "no statement rather than a wrong one"
-        )
+    _check_total(currency, closing, aging)
     return CurrencyStatement(
         currency=currency,
         opening_balance=opening,
@@ -197,6 +194,36 @@ def activity(
         open_items=tuple(items),
         aging=aging,
     )
+
+
+def activity_without_lines(
+    currency: str,
+    opening: Decimal,
+    closing: Decimal,
+    *,
+    items: Sequence[OpenItem] = (),
+    aging: Aging | None = None,
+) -> CurrencyStatement:
+    """What stands before and after the lines of one currency; they are read on their own."""
+    _check_total(currency, closing, aging)
+    return CurrencyStatement(
+        currency=currency,
+        opening_balance=opening,
+        lines=(),
+        charged=None,
+        credited=None,
+        closing_balance=closing,
+        open_items=tuple(items),
+        aging=aging,
+    )
+
+
+def _check_total(currency: str, closing: Decimal, aging: Aging | None) -> None:
+    if aging is not None and aging.total != closing:
+        raise LedgerError(
+            f"the open items in {currency} add up to {aging.total}, the entries to {closing}: "
+            "no statement rather than a wrong one"
+        )
 
 
 def apply_to(

@@ -56,6 +56,7 @@ TABLES = (
     Table("tokens", f"tenant, {_sql.TOKEN}, is_latest, opened_at", "added"),
     Table("messages", f"tenant, {_sql.MESSAGE}"),
     Table("notes", f"tenant, {_sql.NOTE}"),
+    Table("mails", f"tenant, {_sql.MAIL}"),
     Table("audit", f"tenant, {_sql.AUDIT}", "position"),
     Table("customers", f"tenant, {_sql.CUSTOMER}, name_key, email_key, number_key"),
     Table("documents", f"tenant, {_sql.DOCUMENT}, number_key, reference_key"),

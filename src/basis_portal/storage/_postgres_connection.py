@@ -20,6 +20,7 @@ from psycopg.rows import TupleRow, tuple_row
 from psycopg_pool import PoolTimeout
 
 from ..errors import StorageError
+from ._after_commit import Call, make_calls
 from ._postgres_sources import Connection, PooledConnection, Source, teach
 from ._postgres_words import quoted, translator
 from ._sql import Row, Values
@@ -86,6 +87,7 @@ class Session:
         frame: of the outermost transaction.
         depth: how many transactions and parts of them are open.
         committing: the commit was sent.
+        calls: what is to be called when it is committed, or the snapshot has ended.
         process: in which it began.
     """
 
@@ -93,6 +95,7 @@ class Session:
     frame: Frame
     depth: int = 1
     committing: bool = False
+    calls: list[Call] = attrs.field(factory=list)
     process: int = attrs.field(factory=os.getpid)
 
     @property
@@ -152,6 +155,8 @@ class Database:
             yield
         finally:
             self._end(session)
+            # It has nothing to undo, but a child that was forked in it would repeat its parent.
+            make_calls([] if session.is_inherited else session.calls)
 
     def _read(
         self,
@@ -195,6 +200,14 @@ class Database:
         """
         buckets = {zlib.crc32(one.encode(errors="surrogatepass")) % _BUCKETS for one in lock}
         return self._transact(work, [f"customers/{one}" for one in buckets] or ["tenant"])
+
+    def after_commit(self, call: Call) -> None:
+        """As `Storage.after_commit`; of a commit of the host's nothing is known."""
+        session = self._session()
+        if session is not None:
+            session.calls.append(call)
+        elif not self._is_joining():
+            make_calls([call])
 
     def alone(self, what: str) -> None:
         """Until the transaction ends nobody else of the tenant has the same ``what`` to itself."""
@@ -260,7 +273,8 @@ class Database:
         while True:
             session = self._begin(frame)
             try:
-                return self._run_whole(session, work, locks)
+                result = self._run_whole(session, work, locks)
+                break
             except StorageError as error:
                 if not (left and _may_run_again(session, error)):
                     raise
@@ -268,6 +282,9 @@ class Database:
                 self._end(session)
             time.sleep(random.uniform(0.001, 0.02) * (ATTEMPTS - left))  # noqa: S311
             left -= 1
+        if frame is _WRITING:
+            make_calls(session.calls)
+        return result
 
     def _run_whole(self, session: Session, work: Callable[[], T], locks: Collection[str]) -> T:
         self._require_fresh_reads(session)
@@ -309,6 +326,7 @@ class Database:
         if session.frame is _STILL:
             raise StorageError("a snapshot is for reading: write before it or after it")
         frame, kept = Frame.part(f"part{session.depth}"), False
+        before = len(session.calls)
         self._command(session, frame.begin)
         session.depth += 1
         try:
@@ -320,6 +338,7 @@ class Database:
         finally:
             session.depth -= 1
             if not kept:
+                del session.calls[before:]
                 self._undo(session, frame)
 
     def _begin(self, frame: Frame) -> Session:

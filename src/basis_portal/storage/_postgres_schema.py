@@ -258,7 +258,54 @@ CREATE INDEX allocations_of_credit ON {schema}.allocations (tenant, credit_id)
 """,
 )
 
-MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("the first tables", _FIRST),)
+# The empty run is none: NULL would be equal to nothing.
+_MAILS = (
+    """
+CREATE TABLE {schema}.mails (
+    tenant text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    queued_at bigint NOT NULL,
+    due_at bigint NOT NULL,
+    status text COLLATE "C" NOT NULL,
+    customer_id text COLLATE "C",
+    made_by text,
+    run text COLLATE "C" NOT NULL,
+    about text,
+    attempts integer NOT NULL CHECK (attempts >= 0),
+    claimed_at bigint,
+    settled_at bigint,
+    token_id text,
+    address text,
+    problem text,
+    PRIMARY KEY (tenant, id)
+)
+""",
+    """
+CREATE UNIQUE INDEX mails_once_a_run ON {schema}.mails (tenant, run, customer_id) WHERE run <> ''
+""",
+    """
+CREATE INDEX mails_due ON {schema}.mails (tenant, run, due_at, id) WHERE status = 'queued'
+""",
+    """
+CREATE INDEX mails_claimed ON {schema}.mails (tenant, claimed_at, id) WHERE status = 'sending'
+""",
+    """
+CREATE INDEX mails_of_customer ON {schema}.mails (tenant, customer_id, queued_at, id)
+""",
+    """
+CREATE INDEX mails_of_run ON {schema}.mails (tenant, run, status, queued_at, id)
+""",
+    """
+CREATE INDEX mails_settled ON {schema}.mails (tenant, settled_at, id)
+WHERE settled_at IS NOT NULL
+""",
+)
+
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("the first tables", _FIRST),
+    ("e-mails", _MAILS),
+)
 """Name and statements of each step; the table ``migrations`` says which a schema has had."""
 
 

@@ -22,6 +22,7 @@ from ..domain.config import DEFAULT_SETTINGS, PortalConfig, StoredSettings
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentLine, DocumentStatus
 from ..domain.ledger import Allocation, EntryKind, LedgerEntry
+from ..domain.mail import Mail, MailKind, MailStatus
 from ..domain.messages import Author, InternalNote, Message
 from ..domain.money import from_units, to_units
 from ..domain.portal_token import EndedAs, PortalToken
@@ -42,6 +43,10 @@ TOKEN = (
 )
 MESSAGE = "id, customer_id, at, author, text, made_by, document_id, read_at, idempotency_key"
 NOTE = "id, customer_id, at, made_by, text, document_id"
+MAIL = (
+    "id, kind, queued_at, due_at, status, customer_id, made_by, run, about, attempts, "
+    "claimed_at, settled_at, token_id, address, problem"
+)
 AUDIT = "at, event, made_by, customer_id, token_id, cause, detail"
 CUSTOMER = "id, name, email, number, language, blocked"
 DOCUMENT = (
@@ -227,6 +232,8 @@ _ENDED_AS: Mapping[str | None, EndedAs | None] = {None: None, **_by_value(EndedA
 _CAUSES: Mapping[str | None, Cause | None] = {None: None, **_by_value(Cause)}
 _EVENTS = _by_value(AuditEvent)
 _AUTHORS = _by_value(Author)
+_MAIL_KINDS = _by_value(MailKind)
+_MAIL_STATUSES = _by_value(MailStatus)
 _DOCUMENT_KINDS = _by_value(DocumentKind)
 _DOCUMENT_STATUSES = _by_value(DocumentStatus)
 _ENTRY_KINDS = _by_value(EntryKind)
@@ -357,6 +364,70 @@ def to_note(
         text=text,
         document_id=document_id,
     )
+
+
+def mail_row(mail: Mail) -> Row:
+    """The values of `MAIL`. No run is the empty one, since NULL equals nothing."""
+    return (
+        mail.id,
+        mail.kind.value,
+        to_micros(mail.queued_at),
+        to_micros(mail.due_at),
+        mail.status.value,
+        mail.customer_id,
+        mail.by,
+        mail.run or "",
+        mail.about,
+        mail.attempts,
+        _optional_micros(mail.claimed_at),
+        _optional_micros(mail.settled_at),
+        mail.token_id,
+        mail.address,
+        mail.problem,
+    )
+
+
+def to_mail(
+    id: str,
+    kind: str,
+    queued_at: int,
+    due_at: int,
+    status: str,
+    customer_id: str | None,
+    by: str | None,
+    run: str,
+    about: str | None,
+    attempts: int,
+    claimed_at: int | None,
+    settled_at: int | None,
+    token_id: str | None,
+    address: str | None,
+    problem: str | None,
+) -> Mail:
+    """The e-mail of a row."""
+    return trusted(
+        Mail,
+        id=id,
+        kind=_MAIL_KINDS[kind],
+        queued_at=to_instant(queued_at),
+        due_at=to_instant(due_at),
+        status=_MAIL_STATUSES[status],
+        customer_id=customer_id,
+        by=by,
+        run=run or None,
+        about=about,
+        attempts=attempts,
+        claimed_at=_optional_instant(claimed_at),
+        settled_at=_optional_instant(settled_at),
+        token_id=token_id,
+        address=address,
+        problem=problem,
+    )
+
+
+def to_mail_status(status: str, count: int) -> tuple[MailStatus, int]:
+    """A status and how many e-mails have it."""
+    return _MAIL_STATUSES[status], int(count)
 
 
 def audit_row(entry: AuditEntry) -> Row:

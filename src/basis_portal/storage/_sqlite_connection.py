@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import InvalidValue, StorageError
+from ._after_commit import Call, make_calls
 from ._sql import Row, Values, marks
 from ._sqlite_schema import check_floor, prepare
 from ._sqlite_session import File, Session, close_all, was_carried_over
@@ -111,12 +112,14 @@ class Database:
             yield
             return
         session = self._begin(_hold_still)
-        session.reading = True
+        session.reading, calls = True, session.calls
         try:
             yield
         finally:
             session.reading = False
             self._end(session)
+            # It has nothing to undo, but a child that was forked in it would repeat its parent.
+            make_calls([] if session.is_inherited else calls)
 
     # --- writing
 
@@ -129,16 +132,26 @@ class Database:
             return
         with self._turn():
             session = self._begin(self._lock_file)
+            calls = session.calls
             try:
                 yield
                 self.run("COMMIT")
             finally:
                 self._end(session)
+        make_calls(calls)
 
     def write(self, work: Callable[[], T]) -> T:
         """Run ``work`` in a transaction, or as a part of one."""
         with self.writing():
             return work()
+
+    def after_commit(self, call: Call) -> None:
+        """As `Storage.after_commit`."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is not None and session.depth:
+            session.calls.append(call)
+        else:
+            make_calls([call])
 
     def alone(self, what: str) -> None:
         """Nothing more to do: who writes has the whole file to itself."""
@@ -220,7 +233,7 @@ class Database:
         name = f"part{session.depth}"
         self.run(f"SAVEPOINT {name}")
         session.depth += 1
-        kept = False
+        kept, before = False, len(session.calls)
         try:
             yield
             self.run(f"RELEASE {name}")
@@ -228,6 +241,7 @@ class Database:
         finally:
             session.depth -= 1
             if not kept:
+                del session.calls[before:]
                 with session.lock:
                     _undo(session, f"ROLLBACK TO {name}", f"RELEASE {name}")
 
@@ -251,7 +265,7 @@ class Database:
     def _end(self, session: Session) -> None:
         """End a transaction, undone where it was not committed."""
         with session.lock:
-            session.depth = 0
+            session.depth, session.calls = 0, []
             _undo(session)
 
     # --- connections

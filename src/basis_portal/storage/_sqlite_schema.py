@@ -260,9 +260,53 @@ _TOKENS_OF_THE_PAST = (
     """,
 )
 
+# The empty run is none: NULL would be equal to nothing.
+_MAILS = (
+    """
+    CREATE TABLE mails (
+        tenant TEXT NOT NULL,
+        id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        queued_at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        customer_id TEXT,
+        made_by TEXT,
+        run TEXT NOT NULL,
+        about TEXT,
+        attempts INTEGER NOT NULL CHECK (attempts >= 0),
+        claimed_at INTEGER,
+        settled_at INTEGER,
+        token_id TEXT,
+        address TEXT,
+        problem TEXT,
+        UNIQUE (tenant, id)
+    )
+    """,
+    """
+    CREATE UNIQUE INDEX mails_once_a_run ON mails (tenant, run, customer_id) WHERE run <> ''
+    """,
+    """
+    CREATE INDEX mails_due ON mails (tenant, run, due_at, id) WHERE status = 'queued'
+    """,
+    """
+    CREATE INDEX mails_claimed ON mails (tenant, claimed_at, id) WHERE status = 'sending'
+    """,
+    """
+    CREATE INDEX mails_of_customer ON mails (tenant, customer_id, queued_at, id)
+    """,
+    """
+    CREATE INDEX mails_of_run ON mails (tenant, run, status, queued_at, id)
+    """,
+    """
+    CREATE INDEX mails_settled ON mails (tenant, settled_at, id) WHERE settled_at IS NOT NULL
+    """,
+)
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the first tables", _FIRST),
     ("find tokens of the past", _TOKENS_OF_THE_PAST),
+    ("e-mails", _MAILS),
 )
 """Name and statements of each step; a file's user_version says how many it has had."""
 

@@ -16,6 +16,8 @@ from threading import Lock
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
+from ._after_commit import Call
+
 _BRIEFLY = 0.2  # seconds in which a statement that another thread runs should end
 
 File = tuple[int, int]
@@ -31,6 +33,7 @@ class Session:
         owner: which database it belongs to.
         depth: 0, or how many transactions and parts of them are open.
         reading: the transaction is a snapshot.
+        calls: what is to be called when it is committed, or the snapshot has ended.
         closed: it serves no more.
     """
 
@@ -43,6 +46,7 @@ class Session:
         self.owner = owner
         self.depth = 0
         self.reading = False
+        self.calls: list[Call] = []
         self.closed = False
         self.lock = Lock()
         self._process = os.getpid()

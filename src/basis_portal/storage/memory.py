@@ -23,6 +23,7 @@ from ..domain.config import DEFAULT_SETTINGS, StoredSettings
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentStatus
 from ..domain.ledger import Allocation, EntryKey, LedgerEntry
+from ..domain.mail import FOR_GOOD, LINK_KINDS, Mail, MailKind, MailStatus, check_same_mail
 from ..domain.messages import Author, InternalNote, Message
 from ..domain.money import ZERO, add, format_amount, negate, subtract
 from ..domain.paging import Page, make_page, read_cursor
@@ -34,6 +35,7 @@ from ..repositories import (
     AuditRepository,
     DocumentKey,
     FullStorage,
+    MailRepository,
     MessageRepository,
     Opening,
     SettingsRepository,
@@ -43,6 +45,7 @@ from ..repositories import (
     TokenRepository,
     UnitOfWork,
 )
+from ._after_commit import Call, make_calls
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -60,7 +63,7 @@ class InMemoryStorage:
 
     Attributes:
         tenant: the tenant whose rows these are.
-        settings, tokens, messages, audit: the portal's own state.
+        settings, tokens, messages, mails, audit: the portal's own state.
         customers, documents, ledger: what a host without tables of its own keeps here.
 
     Raises:
@@ -73,6 +76,7 @@ class InMemoryStorage:
         self.settings: SettingsRepository = _Settings(self._journal)
         self.tokens: TokenRepository = _Tokens(self._journal)
         self.messages: MessageRepository = _Messages(self._journal)
+        self.mails: MailRepository = _Mails(self._journal)
         self.audit: AuditRepository = _Audit(self._journal)
         self.customers: StoredCustomers = _Customers(self._journal)
         self.documents: StoredDocuments = _Documents(self._journal)
@@ -87,6 +91,10 @@ class InMemoryStorage:
         """Run ``work`` in one transaction; where it raises, undo what it wrote."""
         with self._journal:
             return work(self)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call once this thread's transaction is committed; at once where none runs."""
+        self._journal.after_commit(call)
 
     def snapshot(self) -> AbstractContextManager[None]:
         """A context in which nobody else writes."""
@@ -123,7 +131,8 @@ class _Journal:
     def __init__(self) -> None:
         self._lock = RLock()
         self._undo: list[Callable[[], None]] = []
-        self._marks: list[int] = []
+        self._calls: list[Call] = []
+        self._marks: list[tuple[int, int]] = []
         self._readers = 0
 
     def note(self, undo: Callable[[], None]) -> None:
@@ -132,6 +141,11 @@ class _Journal:
             raise StorageError("a snapshot is for reading: write before it or after it")
         self._undo.append(undo)
 
+    def after_commit(self, call: Call) -> None:
+        """As `Storage.after_commit`; where no transaction runs this is one."""
+        with self:
+            self._calls.append(call)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock without being a transaction.
@@ -139,17 +153,18 @@ class _Journal:
         A transaction would undo what others within it have committed meanwhile: a snapshot
         may be left by an error while its reader goes on.
         """
-        with self._lock:
-            alone = not self._marks
-            self._readers += alone
-            try:
-                yield
-            finally:
-                self._readers -= alone
+        self._lock.acquire()
+        alone = not self._marks
+        self._readers += alone
+        try:
+            yield
+        finally:
+            self._readers -= alone
+            self._leave()
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        self._marks.append(len(self._undo))
+        self._marks.append((len(self._undo), len(self._calls)))
 
     def __exit__(
         self,
@@ -158,13 +173,23 @@ class _Journal:
         trace: TracebackType | None,
     ) -> None:
         try:
-            mark = self._marks.pop()
-            while kind is not None and len(self._undo) > mark:
+            undo, calls = self._marks.pop()
+            if kind is not None:
+                del self._calls[calls:]
+            while kind is not None and len(self._undo) > undo:
                 self._undo.pop()()
             if not self._marks:
                 self._undo.clear()
         finally:
-            self._lock.release()
+            self._leave()
+
+    def _leave(self) -> None:
+        """Let others in, and then make the calls that have waited until this thread was done."""
+        calls: list[Call] = []
+        if not self._marks and not self._readers:
+            calls, self._calls = self._calls, calls
+        self._lock.release()
+        make_calls(calls)
 
 
 class _Table(Generic[V]):
@@ -538,6 +563,161 @@ class _Messages(_Repository):
 
 def _is_unread(message: Message) -> bool:
     return message.author is Author.CUSTOMER and message.read_at is None
+
+
+class _Mails(_Repository):
+    """`MailRepository`. What waits is kept a second time, in the order of its turns."""
+
+    def __init__(self, journal: _Journal) -> None:
+        super().__init__(journal)
+        self._rows = _Table[Mail](
+            journal,
+            attrgetter("queued_at", "id"),
+            customer=_customer_id,
+            once=lambda mail: _pair(mail.run, mail.customer_id) if mail.run else None,
+            status=lambda mail: _pair(mail.run, mail.status),
+            sending=lambda mail: _ALL if mail.status is MailStatus.SENDING else None,
+        )
+        self._queue = _Table[Mail](
+            journal,
+            lambda mail: (mail.run or "", mail.due_at, mail.id),
+            all=lambda _: _ALL,
+            run=attrgetter("run"),
+        )
+
+    @_atomic
+    def add(self, mails: Sequence[Mail]) -> Sequence[str]:
+        return [one.id for one in mails if self._add(check_member("mail", one, Mail))]
+
+    def _add(self, mail: Mail) -> bool:
+        is_once = mail.run is not None and mail.customer_id is not None
+        if is_once and self._rows.find("once", _pair(mail.run, mail.customer_id)):
+            return False
+        if self._rows.get(mail.id):
+            raise StorageError(f"the id of e-mail {mail.id!r} is taken")
+        self._put(mail)
+        return True
+
+    @_atomic
+    def get(self, mail_id: str) -> Mail | None:
+        return self._rows.get(mail_id)
+
+    @_atomic
+    def claim(self, now: dt.datetime, *, run: str | None = None) -> Mail | None:
+        check_instant("now", now)
+        waiting = self._queue.find("all", _ALL) if run is None else self._queue.find("run", run)
+        found = next((mail for mail in waiting if mail.due_at <= now), None)
+        if found is None:
+            return None
+        attempts = found.attempts + 1
+        taken = attrs.evolve(found, status=MailStatus.SENDING, claimed_at=now, attempts=attempts)
+        self._put(taken)
+        return taken
+
+    @_atomic
+    def change(self, before: Mail, after: Mail) -> bool:
+        check_same_mail(before, after)
+        found = self._rows.get(before.id)
+        if not found or (found.status, found.attempts) != (before.status, before.attempts):
+            return False
+        self._put(attrs.evolve(after, **{name: getattr(found, name) for name in FOR_GOOD}))
+        return True
+
+    @_atomic
+    def claimed_before(self, before: dt.datetime, *, limit: int = 1000) -> Sequence[Mail]:
+        check_instant("before", before)
+        found = (
+            mail
+            for mail in self._rows.find("sending", _ALL)
+            if mail.claimed_at and mail.claimed_at < before
+        )
+        return _first(sorted(found, key=attrgetter("claimed_at", "id")), limit)
+
+    @_atomic
+    def latest(self, customer_id: str, kind: MailKind) -> Mail | None:
+        check_member("kind", kind, MailKind)
+        self._journal.note(lambda: None)  # to hold it is refused in a snapshot, as a write is
+        found = self._rows.newest("customer", customer_id)
+        return next((mail for mail in found if mail.kind is kind), None)
+
+    @_atomic
+    def of_customer(
+        self, customer_id: str, *, after: tuple[dt.datetime, str] | None = None, limit: int = 50
+    ) -> Sequence[Mail]:
+        return _first(self._rows.newest("customer", customer_id, after), limit)
+
+    @_atomic
+    def last_sent(self, customer_ids: Collection[str]) -> Mapping[str, Mail]:
+        found: dict[str, Mail] = {}
+        for customer_id in _distinct(customer_ids):
+            sent = [
+                mail
+                for mail in self._rows.find("customer", customer_id)
+                if mail.status is MailStatus.SENT and mail.kind in LINK_KINDS
+            ]
+            if sent:
+                found[customer_id] = max(sent, key=attrgetter("settled_at", "id"))
+        return found
+
+    @_atomic
+    def went_out(self, customer_id: str, since: dt.datetime) -> Sequence[dt.datetime]:
+        check_instant("since", since)
+        found = self._rows.find("customer", customer_id)
+        return sorted(
+            mail.claimed_at
+            for mail in found
+            if mail.claimed_at
+            and mail.claimed_at > since
+            and mail.kind in LINK_KINDS
+            and mail.status in (MailStatus.SENDING, MailStatus.SENT, MailStatus.UNKNOWN)
+        )
+
+    @_atomic
+    def counts(self, run: str | None) -> Mapping[MailStatus, int]:
+        found = {one: len(self._rows.find("status", _pair(run, one))) for one in MailStatus}
+        return {status: number for status, number in found.items() if number}
+
+    @_atomic
+    def page(
+        self,
+        run: str | None,
+        status: MailStatus,
+        *,
+        after: tuple[dt.datetime, str] | None = None,
+        limit: int = 50,
+    ) -> Sequence[Mail]:
+        check_member("status", status, MailStatus)
+        return _first(self._rows.find("status", _pair(run, status), after), limit)
+
+    @_atomic
+    def erase(self, customer_id: str) -> int:
+        found = self._rows.find("customer", customer_id)
+        for mail in found:
+            self._remove(mail.id)
+        return len(found)
+
+    @_atomic
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        check_instant("before", before)
+        settled = [mail for mail in self._rows.records() if mail.settled_at]
+        old = sorted(settled, key=attrgetter("settled_at", "id"))
+        due = _first((mail for mail in old if mail.settled_at and mail.settled_at < before), limit)
+        for mail in due:
+            self._remove(mail.id)
+        return len(due)
+
+    def _put(self, mail: Mail) -> None:
+        self._rows.put(mail.id, mail)
+        self._queue.put(mail.id, mail if mail.status is MailStatus.QUEUED else None)
+
+    def _remove(self, mail_id: str) -> None:
+        self._rows.put(mail_id, None)
+        self._queue.put(mail_id, None)
+
+
+def _pair(run: str | None, other: object) -> str:
+    """A name for two values, the same for no others: what `repr` shows holds no NUL."""
+    return f"{run!r}\0{other}"
 
 
 class _Audit(_Repository):

@@ -20,6 +20,7 @@ from ..errors import InvalidValue
 from ..repositories import (
     AuditRepository,
     FullStorage,
+    MailRepository,
     MessageRepository,
     Opening,
     SettingsRepository,
@@ -36,6 +37,7 @@ from ._postgres_sources import HostConnection, OwnPool, Source, check_server, so
 from ._postgres_words import check_schema
 from ._sql_documents import SQLCustomers, SQLDocuments
 from ._sql_ledger import SQLLedger
+from ._sql_mails import SQLMails
 from ._sql_portal import SQLAudit, SQLMessages, SQLSettings
 from ._sql_tokens import SQLTokens
 
@@ -52,7 +54,8 @@ class PostgresStorage:
 
     Any number of threads, processes and machines may use it. With a DSN each process has a
     pool of its own, also a forked one. Over the host's own connection what is written is part
-    of the host's transaction; such a storage issues and revokes, but does not open links.
+    of the host's transaction; such a storage issues and revokes, but does not open links, and
+    calls nothing after a commit that is the host's.
 
     Args:
         database: a DSN, a ``psycopg_pool.ConnectionPool`` or a ``psycopg.Connection``. A pool
@@ -89,6 +92,7 @@ class PostgresStorage:
         self.settings: SettingsRepository = SQLSettings(*own)
         self.tokens: TokenRepository = SQLTokens(*own)
         self.messages: MessageRepository = SQLMessages(*own)
+        self.mails: MailRepository = SQLMails(*own)
         self.audit: AuditRepository = SQLAudit(*own)
         self.customers: StoredCustomers = SQLCustomers(*own)
         self.documents: StoredDocuments = SQLDocuments(*own)
@@ -107,6 +111,13 @@ class PostgresStorage:
         and where the connection was lost before the commit.
         """
         return self._database.transact(lambda: work(self), lock)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call once this thread's transaction is committed; at once where none runs.
+
+        Never in a transaction of the host's own connection, whose commit only the host sees.
+        """
+        self._database.after_commit(call)
 
     def snapshot(self) -> AbstractContextManager[None]:
         """A context in which this thread sees the present instant, whatever others write.

@@ -11,6 +11,7 @@ from ..domain.checks import check_tenant
 from ..repositories import (
     AuditRepository,
     FullStorage,
+    MailRepository,
     MessageRepository,
     Opening,
     SettingsRepository,
@@ -23,6 +24,7 @@ from ..repositories import (
 from . import _sql
 from ._sql_documents import SQLCustomers, SQLDocuments
 from ._sql_ledger import SQLLedger
+from ._sql_mails import SQLMails
 from ._sql_portal import SQLAudit, SQLMessages, SQLSettings
 from ._sql_tokens import SQLTokens
 from ._sqlite_connection import Database
@@ -67,6 +69,7 @@ class SQLiteStorage:
         self.settings: SettingsRepository = SQLSettings(*own)
         self.tokens: TokenRepository = SQLTokens(*own)
         self.messages: MessageRepository = SQLMessages(*own)
+        self.mails: MailRepository = SQLMails(*own)
         self.audit: AuditRepository = SQLAudit(*own)
         self.customers: StoredCustomers = SQLCustomers(*own)
         self.documents: StoredDocuments = SQLDocuments(*own)
@@ -84,6 +87,10 @@ class SQLiteStorage:
         """Run ``work`` in one transaction; where it raises, undo what it wrote."""
         with self._database.writing():
             return work(self)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call once this thread's transaction is committed; at once where none runs."""
+        self._database.after_commit(call)
 
     def snapshot(self) -> AbstractContextManager[None]:
         """A context in which this thread sees the present instant, whatever others write."""

@@ -13,6 +13,7 @@ from ..domain.audit import AuditEntry, AuditEvent
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentLine, DocumentStatus
 from ..domain.ledger import Allocation, EntryKind, LedgerEntry
+from ..domain.mail import SETTLED, Mail, MailKind, MailStatus
 from ..domain.messages import Author, InternalNote, Message
 from ..domain.portal_token import PortalToken
 from .clocks import DEFAULT_START
@@ -151,6 +152,21 @@ def a_note(id: str = "N-1", **changes: Any) -> InternalNote:
         "text": "Pays late, but pays.",
     }
     return InternalNote(**{"id": id, **fields, **changes})
+
+
+def a_mail(id: str = "E-1", **changes: Any) -> Mail:
+    """A customer's link, to be sent from `NOW` on; taken or settled then, where its status says."""
+    status = changes.get("status", MailStatus.QUEUED)
+    fields = {
+        "kind": MailKind.LINK,
+        "queued_at": NOW,
+        "due_at": NOW,
+        "customer_id": CUSTOMER_ID,
+        "by": "ana",
+        "claimed_at": None if status is MailStatus.QUEUED else NOW,
+        "settled_at": NOW if status in SETTLED else None,
+    }
+    return Mail(**{"id": id, **fields, **changes})
 
 
 def an_audit_entry(event: AuditEvent = AuditEvent.ISSUED, **changes: Any) -> AuditEntry:

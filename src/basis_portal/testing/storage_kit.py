@@ -13,11 +13,13 @@ removed nor replaced by a subclass; what is missing is said by a test that fails
 from __future__ import annotations
 
 from .parts.accounts import AccountsConformance
+from .parts.after_commit import AfterCommitConformance
 from .parts.audit import AuditConformance
 from .parts.customers import CustomersConformance
 from .parts.documents import DocumentsConformance
 from .parts.full_transactions import FullTransactionsConformance
 from .parts.ledger import LedgerConformance
+from .parts.mails import MailsConformance
 from .parts.messages import MessagesConformance
 from .parts.settings import SettingsConformance
 from .parts.token_lists import TokenListsConformance
@@ -30,8 +32,10 @@ class StorageConformance(
     TokensConformance,
     TokenListsConformance,
     MessagesConformance,
+    MailsConformance,
     AuditConformance,
     TransactionsConformance,
+    AfterCommitConformance,
 ):
     """Every promise of `Storage`; inherit it and give a fixture ``storage``."""
 

@@ -19,6 +19,15 @@ from ..domain.config import EXPIRY_DAYS, WELCOME_LIMIT, PortalConfig, StoredSett
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentLine, DocumentStatus
 from ..domain.ledger import Allocation, EntryKind, LedgerEntry
+from ..domain.mail import (
+    ADDRESS_LIMIT,
+    MOST_ATTEMPTS,
+    PROBLEM_LIMIT,
+    SETTLED,
+    Mail,
+    MailKind,
+    MailStatus,
+)
 from ..domain.messages import MESSAGE_LIMIT, Author, InternalNote, Message
 from ..domain.money import AMOUNT_LIMIT, from_units, to_units
 from ..domain.portal_token import NAME_LIMIT, REASON_LIMIT, EndedAs, PortalToken
@@ -289,6 +298,31 @@ def notes(**fields: Any) -> SearchStrategy[InternalNote]:
         "document_id": optional(ids()),
     }
     return st.builds(InternalNote, **{**own, **fields})
+
+
+@st.composite
+def mails(draw: st.DrawFn, /, **fields: Any) -> Mail:
+    """E-mails of any kind, however far they came; ``fields`` as in `customers`."""
+    status = draw(fields.get("status", st.sampled_from(MailStatus)))
+    is_sending = status is MailStatus.SENDING
+    own: dict[str, SearchStrategy[Any]] = {
+        "id": ids(),
+        "kind": st.sampled_from(MailKind),
+        "queued_at": instants(),
+        "due_at": instants(),
+        "customer_id": optional(ids()),
+        "by": optional(one_line_texts()),
+        "run": optional(ids()),
+        "about": optional(ids()),
+        "attempts": st.integers(0, MOST_ATTEMPTS),
+        "claimed_at": instants() if is_sending else optional(instants()),
+        "settled_at": instants() if status in SETTLED else st.none(),
+        "token_id": optional(token_ids()),
+        "address": optional(one_line_texts(ADDRESS_LIMIT)),
+        "problem": optional(multi_line_texts(PROBLEM_LIMIT)),
+    }
+    chosen = {**own, **fields, "status": st.just(status)}
+    return Mail(**{name: draw(found) for name, found in chosen.items()})
 
 
 def audit_entries(**fields: Any) -> SearchStrategy[AuditEntry]:

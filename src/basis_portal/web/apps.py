@@ -12,7 +12,7 @@ from ..portal import Portal
 from .customer import make_customer_app
 from .headers import security_headers
 from .mounting import Both, FixedRoot, Headers, WSGIApp, not_found, root_of
-from .site import Authorize, HostLinks, Site, Theme, nobody
+from .site import Authorize, HostLinks, LinkMailer, Site, Theme, nobody
 from .staff import make_staff_app
 
 STAFF_PATH = "/settings/portal"
@@ -24,6 +24,8 @@ def customer_app(
     seller: Seller | None = None,
     theme: Theme | None = None,
     host: HostLinks | None = None,
+    mailer: LinkMailer | None = None,
+    renewals: bool = False,
 ) -> Flask:
     """The customers' pages, a WSGI app to be mounted at the path of ``base_url``.
 
@@ -32,11 +34,15 @@ def customer_app(
         seller: who the customers deal with; without one the pages name the address alone.
         theme: logo, colour, templates.
         host: names the host's application; customers see nothing of it.
+        mailer: sends the portal's e-mails, such as `basis_portal.mail.Mailer`; see
+            ``renewals``.
+        renewals: True shows a button on each page that refuses a link: whoever holds an expired
+            one is e-mailed a new one. Needs a mailer, and its `run` in a scheduler.
 
     Raises:
         InvalidValue: an argument breaks its rule.
     """
-    site = Site.of(portal, seller, theme, host)
+    site = Site.of(portal, seller=seller, theme=theme, host=host, mailer=mailer, renewals=renewals)
     return make_customer_app(site, root=_path_of(portal))
 
 
@@ -47,6 +53,7 @@ def staff_app(
     seller: Seller | None = None,
     theme: Theme | None = None,
     host: HostLinks | None = None,
+    mailer: LinkMailer | None = None,
     path: str | None = None,
 ) -> Flask:
     """The staff's pages, a WSGI app to be mounted at ``/settings/portal``.
@@ -58,6 +65,8 @@ def staff_app(
         seller: as for `customer_app`; the previews show it.
         theme: as for `customer_app`.
         host: the ways back into the host's application.
+        mailer: sends links by e-mail, such as `basis_portal.mail.Mailer`; without one staff copy
+            them.
         path: the whole path the app stands at, for a proxy that takes it away; None where
             the mount (``SCRIPT_NAME``) says it.
 
@@ -67,7 +76,8 @@ def staff_app(
     if not callable(authorize):
         raise InvalidValue.of("authorize", authorize, "must be a callable given the WSGI environ")
     root = None if path is None else root_of("path", path)
-    return make_staff_app(Site.of(portal, seller, theme, host), authorize, root=root)
+    site = Site.of(portal, seller=seller, theme=theme, host=host, mailer=mailer)
+    return make_staff_app(site, authorize, root=root)
 
 
 def create_app(
@@ -77,13 +87,15 @@ def create_app(
     seller: Seller | None = None,
     theme: Theme | None = None,
     host: HostLinks | None = None,
+    mailer: LinkMailer | None = None,
+    renewals: bool = False,
     path: str | None = None,
 ) -> WSGIApp:
     """Both in one WSGI callable, for a host's root.
 
     The customers' pages are at the path of ``base_url``, the staff's at ``/settings/portal``,
-    and all else is not found. Arguments and errors as for `staff_app`, but ``path`` is the
-    whole path of the host's root.
+    and all else is not found. Arguments and errors as for `customer_app` and `staff_app`, but
+    ``path`` is the whole path of the host's root.
     """
     base_path = _path_of(portal)
     if f"{STAFF_PATH}/" in f"{base_path}/":
@@ -91,8 +103,12 @@ def create_app(
         raise InvalidValue.of("base_url", portal.base_url, rule)
     https = portal.base_url.startswith("https:")
     both = Both(
-        customer_app(portal, seller=seller, theme=theme, host=host),
-        staff_app(portal, authorize=authorize, seller=seller, theme=theme, host=host),
+        customer_app(
+            portal, seller=seller, theme=theme, host=host, mailer=mailer, renewals=renewals
+        ),
+        staff_app(
+            portal, authorize=authorize, seller=seller, theme=theme, host=host, mailer=mailer
+        ),
         Headers(not_found, security_headers(https=https, scripts=False)),
         base_path=base_path,
         staff_path=STAFF_PATH,

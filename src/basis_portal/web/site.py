@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import attrs
 
 from ..domain.checks import check_line, check_member, checked
+from ..domain.mail import Mail
 from ..domain.portal_token import check_staff
 from ..domain.seller import Seller
 from ..errors import InvalidValue
@@ -161,6 +162,19 @@ def nobody(_: dict[str, Any]) -> None:
     """The default of ``authorize``: nobody is staff."""
 
 
+class LinkMailer(Protocol):
+    """What the pages ask of a mailer, such as `basis_portal.mail.Mailer`."""
+
+    @property
+    def portal(self) -> Portal:
+        """Whose e-mails it sends."""
+        ...
+
+    def send_link(self, customer_id: str, *, by: str | None = None) -> Mail:
+        """E-mail the link of the customer's active token to the address on file, and wait."""
+        ...
+
+
 @attrs.define(frozen=True, eq=False)
 class Site:
     """All of it, for the pages."""
@@ -169,17 +183,32 @@ class Site:
     seller: Seller
     theme: Theme
     host: HostLinks
+    mailer: LinkMailer | None = None
+    renewals: bool = False
 
     @classmethod
     def of(
-        cls, portal: Portal, seller: Seller | None, theme: Theme | None, host: HostLinks | None
+        cls,
+        portal: Portal,
+        *,
+        seller: Seller | None = None,
+        theme: Theme | None = None,
+        host: HostLinks | None = None,
+        mailer: LinkMailer | None = None,
+        renewals: bool = False,
     ) -> Site:
         """A site; without a seller it is named by the address of the portal."""
         if seller is None:
             seller = Seller(urlsplit(portal.base_url).hostname or portal.base_url)
+        if mailer is not None and getattr(mailer, "portal", None) is not portal:
+            raise InvalidValue.of("mailer", mailer, "must be a mailer of this portal")
+        if check_member("renewals", renewals, bool) and mailer is None:
+            raise InvalidValue("renewals need a mailer: give mailer= as well", field="renewals")
         return cls(
             portal,
             check_member("seller", seller, Seller),
             check_member("theme", theme or Theme(), Theme),
             check_member("host", host or HostLinks(), HostLinks),
+            mailer,
+            renewals,
         )

@@ -12,10 +12,11 @@ import pytest
 
 from ...domain.checks import check_tenant
 from ...domain.config import PortalConfig, StoredSettings
+from ...domain.mail import MailStatus
 from ...domain.portal_token import EndedAs
 from ...errors import ActiveTokenExists, CustomerNotFound
 from ...repositories import Storage, UnitOfWork
-from ..builders import NOW, a_message, a_note, a_token, an_audit_entry, token_id
+from ..builders import NOW, a_mail, a_message, a_note, a_token, an_audit_entry, token_id
 from .base import Kit, Running, hurried_threads, in_thread, in_threads
 from .messages import HOUR, a_reply
 from .tokens import an_ended_token
@@ -47,6 +48,13 @@ WRITES: dict[str, Write] = {
     "messages.mark_read": lambda work: work.messages.mark_read("ann", NOW + HOUR),
     "messages.add_note": lambda work: work.messages.add_note(a_note("N-9", customer_id="ben")),
     "messages.erase": lambda work: work.messages.erase("ann"),
+    "mails.add": lambda work: work.mails.add([a_mail("E-9", customer_id="ben")]),
+    "mails.claim": lambda work: work.mails.claim(NOW),
+    "mails.change": lambda work: work.mails.change(
+        a_mail("E-2", customer_id="ben"), a_mail("E-2", customer_id="ben", problem="later")
+    ),
+    "mails.erase": lambda work: work.mails.erase("ann"),
+    "mails.prune": lambda work: work.mails.prune(NOW + HOUR),
     "audit.append": lambda work: work.audit.append([an_audit_entry(customer_id="ben")]),
     "audit.rename_customer": lambda work: work.audit.rename_customer("ann", "erased"),
     "audit.prune": lambda work: work.audit.prune(NOW + HOUR),
@@ -68,6 +76,13 @@ def prepare(storage: Storage) -> None:
     storage.messages.add(a_message("M-1", customer_id="ann"))
     storage.messages.add(a_reply("M-2", customer_id="ann"))
     storage.messages.add_note(a_note("N-1", customer_id="ann"))
+    storage.mails.add(
+        [
+            a_mail("E-1", customer_id="ann"),
+            a_mail("E-2", customer_id="ben"),
+            a_mail("E-3", customer_id="cyd", status=MailStatus.SENT),
+        ]
+    )
     storage.audit.append([an_audit_entry(customer_id="ann", detail="first")])
 
 
@@ -80,12 +95,14 @@ def state_of(work: UnitOfWork) -> State:
         "current": list(work.tokens.current_page()),
         "tokens": list(work.tokens.page(now=NOW)),
         "inbox": list(work.messages.inbox(unread_only=True)),
+        "waiting": list(work.mails.page(None, MailStatus.QUEUED)),
         "audit": list(work.audit.page(limit=1000)),
     }
     for customer_id in CUSTOMERS:
         state[f"history of {customer_id}"] = list(work.tokens.history(customer_id))
         state[f"messages of {customer_id}"] = list(work.messages.page(customer_id))
         state[f"notes on {customer_id}"] = list(work.messages.notes(customer_id))
+        state[f"mails of {customer_id}"] = list(work.mails.of_customer(customer_id))
     return state
 
 

@@ -21,7 +21,7 @@ from ..faults import handle_faults
 from ..flask_app import make_app
 from ..forms import typed_texts
 from ..site import Site
-from . import documents, messages, overview, statement
+from . import documents, downloads, messages, overview, renewals, statement
 from .frame import show
 
 PAGES = (
@@ -32,6 +32,8 @@ PAGES = (
     ("/document/<key>", documents.show_document),
     ("/document/<key>/file", documents.send_file),
     ("/statement", statement.show_statement),
+    ("/statement.pdf", downloads.send_statement_pdf),
+    ("/statement.csv", downloads.send_statement_csv),
     ("/messages", messages.show_messages),
 )
 
@@ -41,6 +43,7 @@ def make_customer_app(site: Site, *, root: str) -> Flask:
     app = make_app(site, root=root, scripts=False)
     app.register_blueprint(customer_pages("link", _open_link))
     app.add_url_rule("/", "no_link", _no_link)
+    app.before_request(renewals.answer_the_button)
     app.register_error_handler(AccessDenied, access_denied)
     app.register_error_handler(PortalNotAvailable, not_available)
     handle_faults(app, _fault, _http_error)

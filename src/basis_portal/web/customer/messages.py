@@ -10,6 +10,7 @@ import attrs
 from flask import Response, redirect, request, url_for
 
 from ...domain.checks import check_id
+from ...domain.mail_address import masked_address
 from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, Author, message_text
 from ...domain.visibility import Section
 from ...errors import DocumentNotFound, InvalidValue, TooManyMessages
@@ -63,9 +64,15 @@ def show_messages(form: MessageForm | None = None, status: int = 200) -> Respons
         older=found.next,
         after=request.args.get("after"),
         sent=request.args.get("sent") == "1" and form is None,
+        answered_to=_answered_to(),
         form=form or new_form(),
         limit=MESSAGE_LIMIT,
     )
+
+
+def _answered_to() -> str | None:
+    """The address that is e-mailed when staff reply, masked: the link may have been passed on."""
+    return masked_address(here().customer.email) if site().mailer is not None else None
 
 
 def _titles(thread: list[Any]) -> dict[str, Any]:

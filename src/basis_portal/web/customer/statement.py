@@ -17,6 +17,7 @@ from ...domain.periods import PeriodName, named_period
 from ...domain.phrases import Phrase
 from ...domain.statement import ACTIVITY, OPEN_ITEMS
 from ...domain.visibility import Section
+from ...export import has_pdf
 from ..addresses import id_of, key_of
 from ..answering import _, language, site
 from ..forms import day_typed
@@ -59,7 +60,7 @@ class Asked:
 
 def show_statement() -> Response:
     """The statement of the period asked for; where that is none, the form says why."""
-    access, asked = here(), _asked(site().portal.today())
+    access, asked = here(), asked_for(site().portal.today())
     if asked.error:
         access.statement(asked.end, asked.end, aging=False)  # a hidden statement tells nothing
         return _page(asked, 400)
@@ -129,11 +130,13 @@ def _page(asked: Asked, status: int = 200, **values: Any) -> Response:
         today=today,
         quick=_quick(today, asked),
         parts=parts_of,
+        has_pdf=has_pdf(),
         **values,
     )
 
 
-def _asked(today: dt.date) -> Asked:
+def asked_for(today: dt.date) -> Asked:
+    """What the address asks for."""
     args = request.args
     view = OPEN_ITEMS if args.get("view") == OPEN_ITEMS else ACTIVITY
     usual = named_period(PeriodName.DEFAULT, today)

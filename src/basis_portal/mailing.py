@@ -1,0 +1,534 @@
+"""Use cases: which e-mails are due, who may get one, and what became of each.
+
+How an e-mail looks and travels is not known here; `basis_portal.mail` does that. One is taken in
+a transaction of its own before it is sent, and its outcome is noted after: whatever happens in
+between, it is not sent a second time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+import attrs
+
+from .admission import Admitted
+from .context import Context, log, staff_name
+from .domain.audit import AuditEntry, AuditEvent
+from .domain.checks import check_id, check_member
+from .domain.config import PortalConfig
+from .domain.mail import (
+    CLAIM_HOLDS,
+    GIVE_UP_AFTER,
+    MAILS_AT_ONCE,
+    MAILS_WITHIN,
+    PROBLEM_LIMIT,
+    RETRY_AFTER,
+    RETRY_AT_MOST,
+    Mail,
+    MailKind,
+    MailStatus,
+)
+from .domain.paging import Page, check_limit, instant_key, make_page
+from .domain.portal_token import TokenStatus, check_token_id
+from .domain.url_keys import document_path
+from .errors import (
+    CustomerBlocked,
+    CustomerNotFound,
+    InvalidValue,
+    MailError,
+    MailOutcomeUnknown,
+    MailRefused,
+    NoActiveToken,
+    NoMailAddress,
+    PortalNotAvailable,
+    TooManyMails,
+    shown,
+)
+from .links import new_token_id
+from .outgoing import EXPIRING_NAMED, AddressOf, MailSkip, Outgoing, Turn, full_until, has_run_out
+from .repositories import UnitOfWork
+from .tokens import BATCH, TokenService
+from .visible import Visible
+
+
+@attrs.define(frozen=True)
+class RunReport:
+    """How far a run has come; each customer of it is in one of the numbers.
+
+    Attributes:
+        run: its id, or None for what is of no run.
+        queued: still to be sent.
+        sending: a worker has them, or had them when it was ended.
+        sent: the mail server took them.
+        failed: not sent.
+        unknown: may have been sent; not sent again.
+        skipped: not to be sent when their turn came.
+    """
+
+    run: str | None
+    queued: int = 0
+    sending: int = 0
+    sent: int = 0
+    failed: int = 0
+    unknown: int = 0
+    skipped: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many there are in all."""
+        return sum(attrs.astuple(self)[1:])
+
+    @property
+    def is_done(self) -> bool:
+        """True where nothing is left to be sent or being sent."""
+        return not (self.queued or self.sending)
+
+
+class Mailing:
+    """The e-mails of a portal, but for their words and their way.
+
+    All raise `PortalNotAvailable` where the edition or feature does not give the portal, and
+    nothing is sent while the master switch is off: what is queued waits.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    # --- asked for
+
+    def begin(
+        self,
+        customer_id: str,
+        address_of: AddressOf,
+        *,
+        by: str | None = None,
+        mail_id: str | None = None,
+    ) -> Outgoing:
+        """Start an e-mail with the link of the customer's active token, to be sent at once.
+
+        `sent` or `failed` must follow, but where ``mail_id`` was there before: then nothing is
+        started, and what is returned is that e-mail as it stands, without a link.
+
+        Args:
+            customer_id: whose link.
+            address_of: finds the address on file.
+            by: who sends it.
+            mail_id: the id it is to have, or None for a new one. Of a form that is sent twice,
+                and so brings it twice, one e-mail is made. It has the form of a token id.
+
+        Raises:
+            CustomerNotFound, CustomerBlocked: the customer gets no link.
+            NoMailAddress: there is no one address on file.
+            NoActiveToken: there is no link to send.
+            TooManyMails: 5 e-mails with a link went to the customer in the last 30 minutes.
+            PortalNotAvailable: the portal is off, so the link would show nothing.
+            InvalidValue: an argument breaks its rule, or the id is that of another e-mail.
+        """
+        self._context.require_management()
+        own_id = new_token_id() if mail_id is None else check_token_id("mail_id", mail_id)
+        customer = self._context.welcome_customer(customer_id)
+        address, who, now = address_of(customer), staff_name(by), self._context.now()
+
+        def work(unit: UnitOfWork) -> Outgoing:
+            if mail_id is not None and (begun := unit.mails.get(own_id)):
+                return Outgoing(_same(begun, customer_id, who))
+            config = _require_switch(unit)
+            token = unit.tokens.latest([customer_id]).get(customer_id)
+            if token is None or token.status_at(now) is not TokenStatus.ACTIVE:
+                raise NoActiveToken(
+                    f"customer {shown(customer_id)} has no active token, so there is no link to "
+                    "send",
+                    customer_id=customer_id,
+                )
+            if retry_at := full_until(unit, customer_id, now, MAILS_AT_ONCE):
+                raise _too_many(retry_at)
+            mail = Mail(
+                own_id,
+                MailKind.LINK,
+                now,
+                now,
+                MailStatus.SENDING,
+                customer_id,
+                who,
+                attempts=1,
+                claimed_at=now,
+                token_id=token.id,
+                address=address,
+            )
+            unit.mails.add([mail])
+            return Turn(self._context, unit, mail, customer, config, now).with_link(token)
+
+        return self._context.transact(work, lock=[customer_id])
+
+    def invoice_link(
+        self, customer_id: str, *, document_id: str | None = None, by: str | None = None
+    ) -> str:
+        """The customer's link for an e-mail of the host's own, to a document of it if asked.
+
+        An active token is kept, a new one issued as by `TokenService.ensure`. Audited as copied.
+
+        Raises:
+            AccessRevoked: staff revoked the latest token.
+            CustomerNotFound, CustomerBlocked: the customer gets no link.
+            DocumentNotFound: the customer cannot see the document now.
+            InvalidValue: an argument breaks its rule.
+        """
+        self._context.require_management()
+        path = ""
+        if document_id is not None:
+            customer, now = self._context.welcome_customer(customer_id), self._context.now()
+            config = self._context.storage.settings.get().config
+            Visible(self._context, Admitted(customer, config, now, None)).document(document_id)
+            path = document_path(document_id)
+        tokens = TokenService(self._context)
+        tokens.ensure(customer_id, by=by)
+        return tokens.link(customer_id, by=by) + path
+
+    def queue_links(
+        self, customer_ids: Iterable[str], *, run: str, by: str | None = None
+    ) -> Iterator[tuple[str, bool]]:
+        """Queue an e-mail with the link for each customer, once for each run.
+
+        Works in transactions of at most 1,000 and yields after each commit the ids, and
+        whether each was queued now: False where the run has the customer already. Repeating it
+        is harmless. Who has no active token gets one when the e-mail is sent, as by
+        `TokenService.ensure`.
+
+        Raises:
+            InvalidValue: an id is none; what was yielded before is queued.
+        """
+        self._context.require_management()
+        check_id("run", run)
+        if isinstance(customer_ids, str | bytes) or not isinstance(customer_ids, Iterable):
+            raise InvalidValue.of("customer_ids", customer_ids, "must be an iterable of ids")
+        return self._queue_links(iter(customer_ids), run, staff_name(by))
+
+    def _queue_links(self, ids: Iterator[str], run: str, who: str) -> Iterator[tuple[str, bool]]:
+        while batch := [check_id("customer_ids", one) for one in islice(ids, BATCH)]:
+            now = self._context.now()
+            mails = [
+                Mail(new_token_id(), MailKind.LINK, now, now, customer_id=one, by=who, run=run)
+                for one in batch
+            ]
+            added = set(
+                self._context.transact(
+                    lambda unit, mails=mails: unit.mails.add(mails),  # type: ignore[misc]
+                    lock=list(dict.fromkeys(batch)),
+                )
+            )
+            yield from ((str(one.customer_id), one.id in added) for one in mails)
+
+    def ask_for_renewal(self, text: object) -> None:
+        """Queue a new link for whoever holds an expired one; nothing tells whether it was.
+
+        It is queued at most once in 30 minutes for a customer. Whether the customer gets it is
+        decided when it is sent.
+
+        Args:
+            text: the last part of the link, as it came.
+
+        Raises:
+            PortalNotAvailable: edition, feature or master switch is off, whatever the link.
+            StorageError: the storage cannot be read or written.
+        """
+        if not self._context.gate_is_open():
+            raise PortalNotAvailable
+        if not self._context.storage.settings.get().config.enabled:
+            raise PortalNotAvailable
+        token_id, now = self._context.links.read(text), self._context.now()
+        token = None if token_id is None else self._context.storage.tokens.get(token_id)
+        if token is None or not has_run_out(token, now):
+            return
+
+        def work(unit: UnitOfWork) -> None:
+            customer_id = token.customer_id
+            last = unit.mails.latest(customer_id, MailKind.RENEWAL)
+            waits = last is not None and last.status is MailStatus.QUEUED
+            if not waits and (last is None or abs(now - last.queued_at) >= MAILS_WITHIN):
+                renewal = Mail(
+                    new_token_id(),
+                    MailKind.RENEWAL,
+                    now,
+                    now,
+                    customer_id=customer_id,
+                    about=token.id,
+                )
+                unit.mails.add([renewal])
+
+        self._context.transact(work, lock=[token.customer_id])
+
+    def queue_expiry_notice(self, *, within_days: int = 7, by: str | None = None) -> Mail | None:
+        """Queue a notice to staff of the links that expire within some days.
+
+        None, and nothing is queued, where there are none. Raises `InvalidValue`.
+        """
+        self._context.require_management()
+        days, who, now = check_days(within_days), staff_name(by), self._context.now()
+        if not self._context.storage.tokens.page(
+            now=now, expires_before=now + dt.timedelta(days=days), limit=1
+        ):
+            return None
+        mail = Mail(new_token_id(), MailKind.EXPIRING, now, now, by=who, about=str(days))
+        self._context.transact(lambda unit: unit.mails.add([mail]))
+        return mail
+
+    def notify(self, *kinds: MailKind) -> None:
+        """From now on, in this process, messages queue notices of these kinds."""
+        self._context.notices.update(check_member("kinds", one, MailKind) for one in kinds)
+
+    # --- one by one
+
+    def claim(self, *, run: str | None = None) -> Mail | None:
+        """Take the e-mail that is due first; None where none is, or while the portal is off."""
+        self._context.require_management()
+        if run is not None:
+            check_id("run", run)
+        now = self._context.now()
+
+        def work(unit: UnitOfWork) -> Mail | None:
+            if not unit.settings.get().config.enabled:
+                return None
+            return unit.mails.claim(now, run=run)
+
+        return self._context.transact(work)
+
+    def prepare(self, mail: Mail, address_of: AddressOf) -> Outgoing | Mail:
+        """What a claimed e-mail is made of; or the e-mail, where it is not sent after all.
+
+        The latter is noted already. Who may get it is looked at anew: a customer who is blocked
+        or whose access staff revoked meanwhile gets nothing.
+        """
+        self._context.require_management()
+        if mail.kind is MailKind.EXPIRING:
+            return self._prepare_expiry_notice(mail)
+        try:
+            customer = self._context.welcome_customer(str(mail.customer_id))
+            address = None if mail.kind.is_to_staff else address_of(customer)
+        except CustomerNotFound:
+            return self._skip(mail, MailSkip.UNKNOWN)
+        except CustomerBlocked:
+            return self._skip(mail, MailSkip.BLOCKED)
+        except NoMailAddress:
+            return self._skip(mail, MailSkip.NO_ADDRESS)
+        now = self._context.now()
+
+        def work(unit: UnitOfWork) -> Outgoing | Mail | MailSkip:
+            config = unit.settings.get().config
+            if unit.mails.get(mail.id) != mail:
+                return mail  # it took us so long that others gave it up
+            turn = Turn(self._context, unit, mail, customer, config, now)
+            return turn.for_staff() if address is None else turn.for_customer(address)
+
+        found = self._context.transact(work, lock=[customer.id])
+        return self._skip(mail, found) if isinstance(found, MailSkip) else found
+
+    def _prepare_expiry_notice(self, mail: Mail) -> Outgoing | Mail:
+        now, days = self._context.now(), int(mail.about or 1)
+        found = self._context.storage.tokens.page(
+            now=now,
+            expires_before=now + dt.timedelta(days=days),
+            limit=EXPIRING_NAMED + 1,
+        )
+        named = [token.customer_id for token in found[:EXPIRING_NAMED]]
+        customers = self._context.customers.get_many(named) if named else {}
+        rows = tuple(
+            (customer, token)
+            for token in found[:EXPIRING_NAMED]
+            if (customer := customers.get(token.customer_id))
+            and customer.id == token.customer_id
+            and not customer.blocked
+        )
+        if not rows:
+            return self._skip(mail, MailSkip.NOTHING_NEW)
+        return Outgoing(mail, expiring=rows, more=len(found) > EXPIRING_NAMED)
+
+    # --- what became of it
+
+    def sent(self, out: Outgoing) -> Mail:
+        """Note that the mail server took an e-mail, in the trail too where it brings a link."""
+        now, mail = self._context.now(), out.mail
+        done = attrs.evolve(mail, status=MailStatus.SENT, settled_at=now, problem=None)
+
+        def work(unit: UnitOfWork) -> None:
+            if _settle(unit, mail, done) and mail.token_id is not None:
+                unit.audit.append(
+                    [
+                        AuditEntry(
+                            now,
+                            AuditEvent.LINK_MAILED,
+                            mail.by,
+                            mail.customer_id,
+                            mail.token_id,
+                            detail=mail.address,
+                        )
+                    ]
+                )
+
+        self._context.transact(work, lock=_customers(mail))
+        return done
+
+    def failed(self, mail: Mail, error: MailError, *, again: bool) -> Mail:
+        """Note why an e-mail was not sent, or may not have been; the token stays as it is.
+
+        With ``again`` it waits for another try where it is certain that it was not sent and the
+        server may take it later; after three days it is given up.
+        """
+        now, problem = self._context.now(), shown_problem(error)
+        refused = isinstance(error, MailRefused) and not error.temporary
+        if isinstance(error, MailOutcomeUnknown):
+            done = attrs.evolve(mail, status=MailStatus.UNKNOWN, settled_at=now, problem=problem)
+        elif again and not refused and now - mail.queued_at < GIVE_UP_AFTER:
+            wait = min(RETRY_AFTER * mail.attempts, RETRY_AT_MOST)
+            due_at = now + wait
+            done = attrs.evolve(mail, status=MailStatus.QUEUED, due_at=due_at, problem=problem)
+        else:
+            done = attrs.evolve(mail, status=MailStatus.FAILED, settled_at=now, problem=problem)
+
+        def work(unit: UnitOfWork) -> None:
+            is_end = done.status is not MailStatus.QUEUED
+            if _settle(unit, mail, done) and is_end and mail.token_id is not None:
+                unit.audit.append(
+                    [
+                        AuditEntry(
+                            now,
+                            AuditEvent.LINK_NOT_MAILED,
+                            mail.by,
+                            mail.customer_id,
+                            mail.token_id,
+                            detail=problem,
+                        )
+                    ]
+                )
+
+        self._context.transact(work, lock=_customers(mail))
+        return done
+
+    def give_up_lost(self) -> int:
+        """Note as of unknown outcome what has been sent for 10 minutes; how many there were.
+
+        Whoever had it was ended, and nobody knows whether before or after the server took it.
+        """
+        self._context.require_management()
+        now, found = self._context.now(), 0
+        while lost := self._context.storage.mails.claimed_before(now - CLAIM_HOLDS, limit=BATCH):
+
+            def work(unit: UnitOfWork, lost: Sequence[Mail] = lost) -> int:
+                change = {"status": MailStatus.UNKNOWN, "settled_at": now, "problem": None}
+                return sum(
+                    unit.mails.change(one, attrs.evolve(one, **change))  # type: ignore[arg-type]
+                    for one in lost
+                )
+
+            changed = self._context.transact(work)
+            found += changed
+            if not changed:
+                break
+        if found:
+            log().warning("%d e-mails may have been sent by a worker that ended", found)
+        return found
+
+    def _skip(self, mail: Mail, why: MailSkip) -> Mail:
+        now = self._context.now()
+        done = attrs.evolve(mail, status=MailStatus.SKIPPED, settled_at=now, problem=why.value)
+        self._context.transact(lambda unit: unit.mails.change(mail, done), lock=_customers(mail))
+        return done
+
+    # --- what staff look at
+
+    def last_sent(self, customer_ids: Iterable[str]) -> Mapping[str, Mail]:
+        """The e-mail that last brought a link to each of up to 1,000 customers, by id."""
+        self._context.require_management()
+        ids = [check_id("customer_ids", one) for one in customer_ids]
+        return self._context.storage.mails.last_sent(ids)
+
+    def of_customer(
+        self, customer_id: str, *, after: str | None = None, limit: int = 50
+    ) -> Page[Mail]:
+        """A customer's e-mails, newest first; ``after`` is the ``next`` of an earlier page."""
+        self._context.require_management()
+        check_id("customer_id", customer_id)
+        check_limit(limit)
+        found = self._context.storage.mails.of_customer(
+            customer_id, after=instant_key(after), limit=limit + 1
+        )
+        return make_page(found, limit, _key)
+
+    def report(self, run: str | None = None) -> RunReport:
+        """How far a run has come, or with None all that is of no run."""
+        self._context.require_management()
+        if run is not None:
+            check_id("run", run)
+        found = self._context.storage.mails.counts(run)
+        return RunReport(run, **{status.value: count for status, count in found.items()})
+
+    def of_run(
+        self, run: str | None, status: MailStatus, *, after: str | None = None, limit: int = 50
+    ) -> Page[Mail]:
+        """E-mails of a run, or with None of no run, that have a status, oldest first."""
+        self._context.require_management()
+        if run is not None:
+            check_id("run", run)
+        check_member("status", status, MailStatus)
+        check_limit(limit)
+        found = self._context.storage.mails.page(
+            run, status, after=instant_key(after), limit=limit + 1
+        )
+        return make_page(found, limit, _key)
+
+
+def check_days(days: object) -> int:
+    """A number of days to look ahead, 1 to 365."""
+    from .domain.config import check_expiry_days
+
+    return check_expiry_days("within_days", days)
+
+
+def shown_problem(error: MailError) -> str:
+    """Why an e-mail was not sent, on one line, as it is kept."""
+    return " ".join(str(error).split())[:PROBLEM_LIMIT]
+
+
+def _customers(mail: Mail) -> list[str]:
+    return [] if mail.customer_id is None else [mail.customer_id]
+
+
+def _key(mail: Mail) -> tuple[str, str]:
+    return (mail.queued_at.isoformat(), mail.id)
+
+
+def _require_switch(unit: UnitOfWork) -> PortalConfig:
+    config = unit.settings.get().config
+    if not config.enabled:
+        raise PortalNotAvailable(
+            "Portal not available: it is switched off, so nothing is e-mailed; the link would "
+            "show nothing"
+        )
+    return config
+
+
+def _same(begun: Mail, customer_id: str, who: str) -> Mail:
+    """An e-mail that was begun before, if this is it that is asked for again."""
+    if (begun.kind, begun.customer_id, begun.by) != (MailKind.LINK, customer_id, who):
+        raise InvalidValue("mail_id is that of another e-mail", field="mail_id")
+    return begun
+
+
+def _too_many(retry_at: dt.datetime) -> TooManyMails:
+    return TooManyMails(
+        f"{MAILS_AT_ONCE} e-mails with a link went to the customer in the last "
+        f"{MAILS_WITHIN // dt.timedelta(minutes=1)} minutes; the next may be sent at "
+        f"{retry_at:%H:%M} UTC",
+        retry_at=retry_at,
+    )
+
+
+def _settle(unit: UnitOfWork, mail: Mail, done: Mail) -> bool:
+    """Store the outcome, also where the e-mail was meanwhile taken for one of unknown outcome."""
+    if unit.mails.change(mail, done):
+        return True
+    found = unit.mails.get(mail.id)
+    if found is None or found.status is not MailStatus.UNKNOWN or found.attempts != mail.attempts:
+        return False
+    return unit.mails.change(found, done)

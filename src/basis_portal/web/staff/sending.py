@@ -1,0 +1,116 @@
+"""Send by e-mail: one customer's link to the address on file, at once."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol, cast
+
+from flask import Response, request
+from werkzeug.exceptions import NotFound
+
+from ...domain.mail import Mail
+from ...domain.portal_token import TOKEN_ID
+from ...errors import (
+    CustomerBlocked,
+    CustomerNotFound,
+    MailError,
+    NoActiveToken,
+    NoMailAddress,
+    PortalNotAvailable,
+    StorageError,
+    TooManyMails,
+)
+from ..answering import _, site
+from . import answers, mails
+from .frame import Answer, form_accepted, me, to
+from .holders import Holder, holder_of
+from .place import Place
+from .token import token_page
+from .tokens import tokens_page
+
+log: logging.Logger = logging.getLogger("basis_portal.web")
+
+LIST = "list"
+"""What a form says that stands in the list: staff go on there."""
+
+
+class _SendsOnce(Protocol):
+    def send_link(
+        self, customer_id: str, *, by: str | None = None, mail_id: str | None = None
+    ) -> Mail: ...
+
+
+def send_link(key: str) -> Response:
+    """E-mail the link and wait; pressed twice, it is sent once."""
+    holder, mail_id = holder_of(key), request.form.get("mail", "")
+    if site().mailer is None:
+        raise NotFound
+    if not form_accepted() or not TOKEN_ID.fullmatch(mail_id):
+        return _page(key, 403, refused=_("Please press Send once more."))
+    if refusal := mail_link(holder, mail_id):
+        status, answer = refusal
+        return _page(key, status, answer=answer)
+    fields = {"mail": mail_id, **Place.asked().fields}
+    if _is_from_list():
+        return to("show_tokens", done="mailed", customer=key, **fields)
+    return to("show_token", done="mailed", key=key, **fields)
+
+
+def mail_link(holder: Holder, mail_id: str) -> tuple[int, Answer] | None:
+    """E-mail the link of a customer.
+
+    None where an e-mail of this id is on record, sent or not: that tells what became of it.
+    Else the status of the answer, and why there is none.
+    """
+    mailer = cast(_SendsOnce, site().mailer)
+    try:
+        mailer.send_link(holder.id, by=me().name, mail_id=mail_id)
+    except MailError as error:
+        log.warning("the e-mail %s was not sent, or perhaps not", mail_id[:8], exc_info=error)
+    except TooManyMails as found:
+        return 429, mails.too_many(found.retry_at)
+    except NoMailAddress:
+        return 409, mails.no_address(holder)
+    except NoActiveToken:
+        return 409, _no_link(holder)
+    except CustomerBlocked:
+        return 409, answers.blocked(holder)
+    except CustomerNotFound:
+        words = _("There is no such customer in %(erp)s any more.", erp=site().host.name)
+        return 409, mails.not_sent(words)
+    except PortalNotAvailable:
+        if not site().portal.available():
+            raise
+        words = _("The portal is off, and the link would show nothing. Nothing was sent.")
+        return 409, mails.not_sent(words)
+    except StorageError:
+        # It may have failed after the mail server took the e-mail.
+        log.exception("the storage failed while the e-mail %s was sent", mail_id[:8])
+        words = _("The storage failed. The e-mail may have been sent: ask before you send it again.")
+        return 503, mails.not_sent(words)
+    return None
+
+
+def _no_link(holder: Holder) -> Answer:
+    token = site().portal.tokens.get(holder.id)
+    if token is not None and token.ended_at is not None:
+        return answers.already_ended(token)
+    return mails.not_sent(_("There is no active token, and so no link. Nothing was sent."))
+
+
+def _is_from_list() -> bool:
+    return request.form.get("at") == LIST
+
+
+def _page(
+    key: str, status: int, *, answer: Answer | None = None, refused: str = ""
+) -> Response:
+    """The page that the form stands on, with what became of it."""
+    holder = holder_of(key)
+    if not _is_from_list():
+        return token_page(holder, status, answer=answer, refused=refused)
+    answer = answers.about(holder, answer) if answer else None
+    return tokens_page(Place.asked(), status, answer=answer, refused=refused)
+
+
+PAGES = (("/tokens/<key>/send", send_link, ["POST"]),)

@@ -1,0 +1,236 @@
+"""Notices of messages: one at a time per thread, with all that none told before; and of expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from basis_portal import (
+    AuditEntry,
+    AuditEvent,
+    InvalidValue,
+    Portal,
+    PortalAccess,
+    PortalConfig,
+)
+from basis_portal.domain.mail import Mail, MailKind, MailStatus
+from basis_portal.portal import MailSkip, Outgoing
+from basis_portal.testing.builders import an_invoice
+from basis_portal.testing.clocks import FrozenClock
+
+Trail = Callable[[], list[AuditEntry]]
+QUARTER = timedelta(minutes=15)
+
+
+@pytest.fixture
+def access(open_portal: Portal) -> PortalAccess:
+    """The access of C-1001."""
+    open_portal.tokens.generate("C-1001")
+    return open_portal.open(open_portal.tokens.link("C-1001").rsplit("/", 1)[1])
+
+
+def texts(out: Outgoing | Mail | None) -> list[str]:
+    """What a notice tells of."""
+    assert isinstance(out, Outgoing)
+    return [one.text for one in out.messages]
+
+
+def test_staff_learn_of_a_message(
+    access: PortalAccess, storage: Any, turns: Any, trail: Trail
+) -> None:
+    """With its text and what it is about; no link of the customer's is in it."""
+    storage.documents.save(an_invoice(number="INV-1042"))
+    document_id = an_invoice().id
+    access.send_message("Where is it?", document_id=document_id)
+    (out,) = turns()
+    assert (out.mail.kind, out.link, out.mail.address) == (MailKind.MESSAGE, None, None)
+    assert texts(out) == ["Where is it?"]
+    assert out.numbers == {document_id: "INV-1042"}
+    assert out.customer.id == "C-1001"
+    assert AuditEvent.LINK_MAILED not in {entry.event for entry in trail()}
+
+
+def test_the_customer_learns_of_a_reply(
+    open_portal: Portal, access: PortalAccess, turns: Any, trail: Trail
+) -> None:
+    """With its text and the link; an internal note is never in it."""
+    access.send_message("Where is it?")
+    open_portal.messages.note("C-1001", "SECRET NOTE", by="bo")
+    open_portal.messages.reply("C-1001", "On its way.", by="bo")
+    open_portal.messages.note("C-1001", "ANOTHER SECRET", by="bo")
+    outs = {one.mail.kind: one for one in turns() if isinstance(one, Outgoing)}
+    assert set(outs) == {MailKind.REPLY}  # the message was read when staff answered it
+    out = outs[MailKind.REPLY]
+    assert texts(out) == ["On its way."]
+    assert out.link == open_portal.tokens.link("C-1001")
+    assert out.mail.by == "bo"
+    assert [e.by for e in trail() if e.event is AuditEvent.LINK_MAILED] == ["bo"]
+
+
+def test_one_notice_in_a_quarter_of_an_hour(
+    access: PortalAccess, turns: Any, clock: FrozenClock
+) -> None:
+    """What comes meanwhile waits for the next one, which tells all of it, once."""
+    access.send_message("one")
+    clock.advance(seconds=1)
+    access.send_message("two")
+    (first,) = turns()
+    assert texts(first) == ["one", "two"]
+    clock.advance(minutes=1)
+    access.send_message("three")
+    clock.advance(minutes=1)
+    access.send_message("four")
+    assert turns() == []
+    clock.advance(QUARTER - timedelta(minutes=2, microseconds=1))
+    assert turns() == []
+    clock.advance(timedelta(microseconds=1))
+    (second,) = turns()
+    assert texts(second) == ["three", "four"]
+    clock.advance(days=1)
+    access.send_message("five")
+    assert [texts(one) for one in turns()] == [["five"]]
+
+
+def test_threads_do_not_wait_for_each_other(
+    open_portal: Portal, access: PortalAccess, turns: Any
+) -> None:
+    """Nor the two directions of one thread."""
+    access.send_message("one")
+    turns()
+    open_portal.messages.reply("C-1001", "answer")
+    open_portal.messages.reply("C-1004", "hello")
+    assert sorted(one.mail.customer_id for one in turns()) == ["C-1001", "C-1004"]
+
+
+def test_a_message_that_comes_while_one_is_sent_is_told(
+    access: PortalAccess, open_portal: Portal, turns: Any, clock: FrozenClock
+) -> None:
+    """And not twice, where that notice took it along."""
+    from .conftest import address_of
+
+    access.send_message("one")
+    mail = open_portal.mailing.claim()
+    assert mail is not None
+    clock.advance(seconds=1)
+    access.send_message("two")
+    out = open_portal.mailing.prepare(mail, address_of)
+    assert isinstance(out, Outgoing)
+    assert texts(out) == ["one", "two"]
+    clock.advance(seconds=1)
+    access.send_message("three")
+    open_portal.mailing.sent(out)
+    clock.advance(QUARTER)
+    (second,) = turns()
+    assert texts(second) == ["three"]
+
+
+def test_what_staff_have_read_needs_no_notice(
+    access: PortalAccess, open_portal: Portal, turns: Any
+) -> None:
+    """It is skipped when its turn comes."""
+    access.send_message("one")
+    open_portal.messages.mark_read("C-1001")
+    (done,) = turns()
+    assert (done.status, done.problem) == (MailStatus.SKIPPED, MailSkip.NOTHING_NEW)
+
+
+def test_a_repeated_form_makes_one_notice(access: PortalAccess, turns: Any) -> None:
+    """As it makes one message."""
+    for _ in range(2):
+        access.send_message("one", idempotency_key="k")
+    assert [texts(one) for one in turns()] == [["one"]]
+
+
+def test_a_reply_that_cannot_be_read_is_not_mailed(open_portal: Portal, turns: Any) -> None:
+    """With messages off the customer does not see it on the page either."""
+    open_portal.tokens.generate("C-1001")
+    open_portal.messages.reply("C-1001", "answer")
+    open_portal.settings.save(PortalConfig(enabled=True))
+    (done,) = turns()
+    assert (done.status, done.problem) == (MailStatus.SKIPPED, MailSkip.HIDDEN)
+
+
+def test_who_was_revoked_is_not_told_of_replies(open_portal: Portal, turns: Any) -> None:
+    """The e-mail would bring a link."""
+    open_portal.tokens.generate("C-1001")
+    open_portal.tokens.revoke("C-1001")
+    open_portal.messages.reply("C-1001", "answer")
+    (done,) = turns()
+    assert (done.status, done.problem) == (MailStatus.SKIPPED, MailSkip.REVOKED)
+
+
+def test_without_a_mailer_nothing_is_queued(portal: Portal, text_of: Any) -> None:
+    """Nobody would ever send it."""
+    portal.settings.save(PortalConfig(enabled=True, allow_messages=True))
+    portal.tokens.generate("C-1001")
+    portal.open(text_of(portal)).send_message("one")
+    portal.messages.reply("C-1001", "answer")
+    assert portal.mailing.report().total == 0
+
+
+def test_messages_long_before_are_not_told(
+    portal: Portal, text_of: Any, clock: FrozenClock, turns: Any
+) -> None:
+    """Where notices are switched on for the first time."""
+    portal.settings.save(PortalConfig(enabled=True, allow_messages=True))
+    portal.tokens.generate("C-1001")
+    access = portal.open(text_of(portal))
+    access.send_message("old")
+    clock.advance(minutes=6)
+    portal.mailing.notify(MailKind.MESSAGE)
+    access.send_message("new")
+    assert [texts(one) for one in turns()] == [["new"]]
+
+
+def test_a_notice_that_failed_lets_the_next_tell_it(
+    access: PortalAccess, turn: Any, clock: FrozenClock
+) -> None:
+    """It was not told to anybody."""
+    from .conftest import REFUSED
+
+    access.send_message("one")
+    turn(REFUSED)
+    clock.advance(minutes=1)
+    access.send_message("two")
+    assert texts(turn()) == ["one", "two"]
+
+
+# --- expiry
+
+
+def test_staff_learn_which_links_expire(
+    open_portal: Portal, turns: Any, clock: FrozenClock
+) -> None:
+    """Those of the days asked for, soonest first; blocked customers are left out."""
+    open_portal.tokens.generate("C-1004", days=5)
+    open_portal.tokens.generate("C-1001", days=3)
+    open_portal.tokens.generate("C-1005", days=8)
+    notice = open_portal.mailing.queue_expiry_notice(within_days=7, by="cron")
+    assert notice is not None
+    (out,) = turns()
+    assert [customer.id for customer, _ in out.expiring] == ["C-1001", "C-1004"]
+    assert not out.more
+    assert out.mail.kind is MailKind.EXPIRING
+    clock.advance(days=20)
+    assert open_portal.mailing.queue_expiry_notice(within_days=7) is None
+
+
+def test_a_notice_of_expiry_that_came_too_late_is_skipped(
+    open_portal: Portal, turns: Any, clock: FrozenClock
+) -> None:
+    """Where the links have expired by then."""
+    open_portal.tokens.generate("C-1004", days=1)
+    open_portal.mailing.queue_expiry_notice(within_days=7)
+    clock.advance(days=1)
+    (done,) = turns()
+    assert done.problem == MailSkip.NOTHING_NEW
+
+
+@pytest.mark.parametrize("days", [0, 366, True, 7.0, "7", None])
+def test_days_to_look_ahead(open_portal: Portal, days: Any) -> None:
+    """A whole number from 1 to 365."""
+    with pytest.raises(InvalidValue, match="within_days"):
+        open_portal.mailing.queue_expiry_notice(within_days=days)

@@ -1,0 +1,184 @@
+"""The holder of an expired link asks for a new one: who gets it, and what nobody learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from basis_portal import AuditEntry, AuditEvent, Portal, PortalConfig, PortalNotAvailable
+from basis_portal.domain.mail import Mail, MailKind, MailStatus
+from basis_portal.portal import MailSkip, Outgoing
+from basis_portal.testing.builders import a_customer
+from basis_portal.testing.clocks import FrozenClock
+
+Trail = Callable[[], list[AuditEntry]]
+State = Callable[[], dict[str, Any]]
+
+
+@pytest.fixture
+def expired(open_portal: Portal, clock: FrozenClock) -> str:
+    """The text of a link of C-1001 that has run out."""
+    open_portal.tokens.generate("C-1001", by="ana", days=1)
+    text = open_portal.tokens.link("C-1001").rsplit("/", 1)[1]
+    clock.advance(days=1)
+    return text
+
+
+def test_who_holds_an_expired_link_gets_a_new_one(
+    open_portal: Portal, expired: str, turns: Any, trail: Trail
+) -> None:
+    """It is only queued at first; then it is mailed to the address on file."""
+    before = open_portal.tokens.history("C-1001")
+    open_portal.mailing.ask_for_renewal(expired)
+    assert open_portal.tokens.history("C-1001") == before
+    (out,) = turns()
+    assert isinstance(out, Outgoing)
+    assert out.link == open_portal.tokens.link("C-1001")
+    assert out.mail.address == "finance@kopi.example"
+    assert out.replaces
+    (done,) = open_portal.mailing.of_customer("C-1001").items
+    assert (done.kind, done.status) == (MailKind.RENEWAL, MailStatus.SENT)
+    mailed = [entry for entry in trail() if entry.event is AuditEvent.LINK_MAILED]
+    assert [(entry.by, entry.customer_id) for entry in mailed] == [(None, "C-1001")]
+
+
+def test_an_active_link_is_sent_and_not_replaced(
+    open_portal: Portal, expired: str, turns: Any
+) -> None:
+    """Staff or a run may have issued one since."""
+    token = open_portal.tokens.ensure("C-1001")
+    open_portal.mailing.ask_for_renewal(expired)
+    (out,) = turns()
+    assert out.mail.token_id == token.id
+    assert open_portal.tokens.get("C-1001") == token
+
+
+def test_a_revoke_after_it_expired_holds(
+    open_portal: Portal, expired: str, turns: Any, clock: FrozenClock
+) -> None:
+    """Link A expired, B issued and revoked, A renewed: nothing is mailed or issued."""
+    open_portal.tokens.generate("C-1001")
+    open_portal.tokens.revoke("C-1001")
+    before = open_portal.tokens.history("C-1001")
+    clock.advance(hours=1)
+    open_portal.mailing.ask_for_renewal(expired)
+    assert [one for one in turns() if isinstance(one, Outgoing)] == []
+    assert open_portal.tokens.history("C-1001") == before
+
+
+def test_a_revoke_while_it_waits_holds(open_portal: Portal, expired: str, turns: Any) -> None:
+    """What counts is how it stands when it would be sent."""
+    open_portal.mailing.ask_for_renewal(expired)
+    open_portal.tokens.revoke("C-1001")
+    (done,) = turns()
+    assert (done.status, done.problem) == (MailStatus.SKIPPED, MailSkip.REVOKED)
+
+
+def test_an_expired_link_that_staff_revoked_renews_nothing(
+    open_portal: Portal, expired: str, turns: Any, state: State
+) -> None:
+    """Also where the customer has another link by now."""
+    open_portal.tokens.revoke("C-1001")
+    open_portal.tokens.generate("C-1001")
+    before = state()
+    open_portal.mailing.ask_for_renewal(expired)
+    assert turns() == []
+    assert state() == before
+
+
+def test_what_is_not_expired_queues_nothing(
+    open_portal: Portal, state: State, clock: FrozenClock
+) -> None:
+    """An active link, a replaced one before its time, a forged one, and one of nobody."""
+    open_portal.tokens.generate("C-1001")
+    replaced = open_portal.tokens.link("C-1001").rsplit("/", 1)[1]
+    clock.advance(days=1)
+    open_portal.tokens.regenerate("C-1001")
+    active = open_portal.tokens.link("C-1001").rsplit("/", 1)[1]
+    forged = active[:-1] + ("A" if active[-1] != "A" else "B")
+    before = state()
+    for text in (active, replaced, forged, "", "x", "x" * 10_000, None, 5, "\0"):
+        open_portal.mailing.ask_for_renewal(text)
+    assert state() == before
+
+
+def test_a_replaced_link_past_its_time_brings_the_present_one(
+    open_portal: Portal, turns: Any, clock: FrozenClock
+) -> None:
+    """Its holder is told nothing else by an expired link."""
+    open_portal.tokens.generate("C-1001", days=2)
+    old = open_portal.tokens.link("C-1001").rsplit("/", 1)[1]
+    clock.advance(days=1)
+    present = open_portal.tokens.regenerate("C-1001")
+    clock.advance(days=1)
+    open_portal.mailing.ask_for_renewal(old)
+    (out,) = turns()
+    assert out.mail.token_id == present.id
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"blocked": True}, MailSkip.BLOCKED),
+        ({"email": None}, MailSkip.NO_ADDRESS),
+        (None, MailSkip.UNKNOWN),
+    ],
+)
+def test_who_may_get_none_gets_none(
+    open_portal: Portal, storage: Any, expired: str, turns: Any, change: Any, why: MailSkip
+) -> None:
+    """Blocked, without an address or gone: noted, and no token is issued."""
+    if change is None:
+        storage.customers.delete("C-1001")
+    else:
+        storage.customers.save(a_customer("C-1001", **change))
+    before = open_portal.tokens.history("C-1001")
+    open_portal.mailing.ask_for_renewal(expired)
+    (done,) = turns()
+    assert isinstance(done, Mail)
+    assert (done.status, done.problem) == (MailStatus.SKIPPED, why)
+    assert open_portal.tokens.history("C-1001") == before
+
+
+def test_pressing_often_brings_one(
+    open_portal: Portal, expired: str, turns: Any, clock: FrozenClock
+) -> None:
+    """One waits at a time, and the next may come after half an hour."""
+    for _ in range(3):
+        open_portal.mailing.ask_for_renewal(expired)
+    assert len(turns()) == 1
+    clock.advance(timedelta(minutes=30) - timedelta(microseconds=1))
+    open_portal.mailing.ask_for_renewal(expired)
+    assert turns() == []
+    clock.advance(timedelta(microseconds=1))
+    open_portal.mailing.ask_for_renewal(expired)
+    open_portal.mailing.ask_for_renewal(expired)
+    assert len(turns()) == 1
+
+
+def test_renewals_do_not_shut_staff_out(
+    open_portal: Portal, expired: str, turns: Any, clock: FrozenClock
+) -> None:
+    """Whoever presses all day leaves staff their own five."""
+    for _ in range(10):
+        open_portal.mailing.ask_for_renewal(expired)
+        turns()
+        clock.advance(minutes=3)
+    sent = open_portal.mailing.of_customer("C-1001").items
+    assert len(sent) == 1
+    assert open_portal.mailing.begin("C-1001", lambda _: "a@b.example")
+
+
+def test_with_the_portal_off_every_link_is_refused_alike(
+    open_portal: Portal, expired: str, state: State
+) -> None:
+    """Expired or forged: not available."""
+    open_portal.settings.save(PortalConfig())
+    before = state()
+    for text in (expired, "forged"):
+        with pytest.raises(PortalNotAvailable):
+            open_portal.mailing.ask_for_renewal(text)
+    assert state() == before
