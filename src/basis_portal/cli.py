@@ -19,6 +19,7 @@ from .clock import Clock, system_clock
 from .configuration import is_dsn
 from .errors import InvalidValue, PortalError
 from .operate import add_commands
+from .operate_mail import add_mail
 
 # A demo needs years before its day, for what has happened, and days after it, for links to live.
 FIRST_YEAR, LAST_YEAR = 1900, 9998
@@ -80,7 +81,8 @@ def _demo(options: argparse.Namespace) -> int:
                 print(line)
         else:
             port, browser = options.port, options.open
-            serve(storage, clock, file=file, today=today, port=port, browser=browser)
+            outbox = folder / "outbox"
+            serve(storage, clock, outbox, file=file, today=today, port=port, browser=browser)
     print("\nEnded. Temporary data removed.")
     return 0
 
@@ -162,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
     add_commands(commands)
+    add_mail(commands)
     return parser
 
 

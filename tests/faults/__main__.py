@@ -22,6 +22,7 @@ NAMES = (
     "forks",
     "retries",
     "pages",
+    "mails",
 )
 
 

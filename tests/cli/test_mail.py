@@ -1,0 +1,199 @@
+"""`basis-portal mail`: by the application's own mailer, in its working folder."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from tests.cli.places import Ran
+
+from basis_portal.mail import OutboxTransport
+
+Run = Callable[..., Ran]
+_modules = itertools.count()
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An application of three customers in the working folder; the name of its module."""
+    name = f"shop{next(_modules)}"
+    (tmp_path / f"{name}.py").write_text(
+        dedent(
+            """
+            import os
+            from basis_portal import Customer, MailServerUnavailable, Portal, PortalConfig
+            from basis_portal.mail import FunctionTransport, Mailer, OutboxTransport
+            from basis_portal.storage.sqlite import SQLiteStorage
+
+            storage = SQLiteStorage("shop.db")
+            storage.customers.save(
+                Customer("C-1", "One", email="one@shop.example"),
+                Customer("C-2", "Two"),
+                Customer("C-3", "Three", email="three@shop.example"),
+            )
+            portal = Portal(
+                storage, secret_keys=["k" * 40], base_url="https://erp.example.com/portal"
+            )
+            portal.settings.save(PortalConfig(enabled=True, allow_messages=True))
+            transport = OutboxTransport("outbox")
+
+            def down(_):
+                raise MailServerUnavailable("the mail server cannot be reached")
+
+            def make():
+                through = FunctionTransport(down) if os.environ.get("DOWN") else transport
+                return Mailer(
+                    portal, transport=through, sender="p@shop.example", staff="s@shop.example"
+                )
+
+            mailer = make()
+            number = 5
+            """
+        ),
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BASIS_PORTAL_MAILER", f"{name}:mailer")
+    return name
+
+
+@pytest.fixture
+def ids(tmp_path: Path, app: str) -> Path:
+    """A file with the ids of four customers, of whom one is nobody."""
+    path = tmp_path / "ids"
+    path.write_bytes(b"\xef\xbb\xbfC-1\r\nC-2\r\n\r\nC-3\r\nC-9\r\n")
+    return path
+
+
+def test_a_run_is_sent_and_reported(run: Run, app: str, ids: Path) -> None:
+    """Each customer is mailed or named with the reason; repeating it sends nothing."""
+    ran = run("mail", "send", "invoices 2026-04", ids, "--by", "ana")
+    assert ran.status == 0
+    assert ran.out.splitlines()[-1] == "2 sent, 2 skipped"
+    assert "skipped  C-2: no e-mail address on file, or it is not one" in ran.out
+    assert "skipped  C-9: no such customer" in ran.out
+    assert len(OutboxTransport(Path("outbox")).files()) == 2
+    again = run("mail", "send", "invoices 2026-04", ids)
+    assert (again.status, again.out) == (0, "Nothing to send.\n")
+    assert len(OutboxTransport(Path("outbox")).files()) == 2
+    report = run("mail", "report", "invoices 2026-04")
+    assert report.out.startswith("0 queued, 0 sending, 2 sent, 0 failed, 0 unknown, 2 skipped\n")
+    assert "skipped  C-9: no such customer" in report.out
+
+
+def test_as_json(run: Run, app: str, ids: Path) -> None:
+    """For programs."""
+    assert json.loads(run("mail", "send", "r", ids, "--json").out) == {
+        "sent": 2,
+        "skipped": 2,
+        "problem": None,
+    }
+    report = json.loads(run("mail", "report", "r", "--json").out)
+    assert (report["sent"], report["skipped"]) == (2, 2)
+    assert {one["customer_id"]: one["problem"] for one in report["customers"]} == {
+        "C-2": "no_address",
+        "C-9": "unknown",
+    }
+    assert json.loads(run("mail", "run", "--json").out) == {"problem": None}
+    assert json.loads(run("mail", "expiring", "--days", "40", "--json").out) == {"queued": True}
+
+
+def test_what_is_queued_is_sent(run: Run, app: str) -> None:
+    """A notice to staff, for one."""
+    assert run("mail", "run").out == "Nothing to send.\n"
+    assert run("mail", "expiring").out == "No link expires so soon.\n"
+    shop = sys.modules[app]
+    shop.portal.tokens.generate("C-1", days=3)
+    assert run("mail", "expiring", "--days", "3").out == "A notice to staff is queued.\n"
+    assert run("mail", "run", "--limit", "5").out == "1 sent\n"
+    (message,) = OutboxTransport(Path("outbox")).messages()
+    assert message["To"] == "s@shop.example"
+
+
+def test_a_server_that_is_down(
+    run: Run, app: str, ids: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told with status 1; all stays queued."""
+    monkeypatch.setenv("DOWN", "1")
+    ran = run("mail", "send", "r", ids, "--mailer", f"{app}:make")
+    assert ran.status == 1
+    assert "the mail server cannot be reached; what is left stays queued" in ran.err
+    assert ran.out.splitlines()[-1].startswith("1 queued")
+    report = json.loads(run("mail", "report", "r", "--json").out)
+    assert report["queued"] == 4 - report["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", "say whose e-mails: --mailer MODULE:NAME"),
+        ("shop", "say whose e-mails"),
+        (":mailer", "say whose e-mails"),
+        ("nowhere_at_all:mailer", "'nowhere_at_all:mailer' cannot be used: No module named"),
+        ("{app}:nothing", "cannot be used: module '{app}' has no attribute 'nothing'"),
+        ("{app}:number", "is no basis_portal.mail.Mailer, and makes none"),
+        ("{app}:portal", "is no basis_portal.mail.Mailer"),
+    ],
+)
+def test_whose_e_mails(
+    run: Run, app: str, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    """What is no mailer is named, with status 2."""
+    monkeypatch.delenv("BASIS_PORTAL_MAILER")
+    ran = run("mail", "run", "--mailer", name.format(app=app))
+    assert ran.status == 2
+    assert told.format(app=app) in ran.err
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "1.5"])
+def test_a_limit_is_a_whole_number(run: Run, app: str, limit: str) -> None:
+    """From 1."""
+    with pytest.raises(SystemExit) as ended:
+        run("mail", "run", "--limit", limit)
+    assert ended.value.code == 2
+
+
+def test_ids_that_cannot_be_read(run: Run, app: str, tmp_path: Path) -> None:
+    """Named, and nothing is queued."""
+    (tmp_path / "latin").write_bytes(b"M\xfcller\n")
+    ran = run("mail", "send", "r", "latin")
+    assert (ran.status, "'latin' is not UTF-8" in ran.err) == (2, True)
+    assert run("mail", "send", "r", "missing").status == 1
+    assert json.loads(run("mail", "report", "r", "--json").out)["queued"] == 0
+
+
+def test_ended_politely_it_finishes_the_e_mail_at_hand(app: str, tmp_path: Path) -> None:
+    """A signal in the middle: that e-mail is sent and noted, the next one stays queued."""
+    script = dedent(
+        f"""
+        import os, signal, sys
+        import {app} as shop
+        send = type(shop.transport).send
+        def told(self, message):
+            os.kill(os.getpid(), signal.SIGTERM)
+            send(self, message)
+        type(shop.transport).send = told
+        from basis_portal.cli import main
+        sys.exit(main(["mail", "send", "r", "ids", "--json"]))
+        """
+    )
+    (tmp_path / "ids").write_text("C-1\nC-3\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"sent": 1, "problem": None})
+    assert len(OutboxTransport(tmp_path / "outbox").files()) == 1
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -1,0 +1,22 @@
+"""Workers of a mail run are killed, a few; `nox -s faults -- --only mails` kills a hundred."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.mails import Place, kill
+
+
+def test_each_customer_gets_one_e_mail_or_is_reported(tmp_path: Path) -> None:
+    """Whenever the workers are killed."""
+    found = kill(Place(("sqlite", str(tmp_path / "portal.db"))), 3, 60)
+    assert found.problems == []
+    assert found.kills == 3
+    assert found.sent + found.reported == 60
+    assert 0 < found.reported <= 6
+
+
+def test_a_second_e_mail_would_be_seen(tmp_path: Path) -> None:
+    """Where what a killed worker had is queued again, somebody gets two."""
+    place, tries = Place(("sqlite", str(tmp_path / "portal.db"))), 8
+    assert kill(place, tries, 120, again=True).problems
