@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 import basis_portal
+import basis_portal.mail
 import basis_portal.testing
 import basis_portal.web
 from basis_portal import Portal, PortalConfig, PortalError, repositories
@@ -30,6 +31,7 @@ PUBLIC = {
     **{name: getattr(basis_portal, name) for name in basis_portal.__all__},
     **{name: getattr(basis_portal.testing, name) for name in basis_portal.testing.__all__},
     **{name: getattr(basis_portal.web, name) for name in basis_portal.web.__all__},
+    **{name: getattr(basis_portal.mail, name) for name in basis_portal.mail.__all__},
     "InMemoryStorage": InMemoryStorage,
     "SQLiteStorage": SQLiteStorage,
     "PostgresStorage": PostgresStorage,
@@ -155,7 +157,7 @@ def test_every_error_is_there() -> None:
         for name, value in PUBLIC.items()
         if isinstance(value, type) and issubclass(value, PortalError)
     ]
-    assert len(family) == 16
+    assert len(family) == 22
     assert [name for name in family if f"| `{name}` |" not in page] == []
 
 

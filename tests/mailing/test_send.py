@@ -25,6 +25,7 @@ from basis_portal import (
     TooManyMails,
 )
 from basis_portal.domain.mail import MailStatus
+from basis_portal.testing.builders import token_id
 from basis_portal.testing.clocks import FrozenClock
 
 from .conftest import ERRORS, UNKNOWN, address_of
@@ -196,3 +197,30 @@ def test_without_the_edition_nothing_is_sent(make_portal: Callable[..., Portal])
     ):
         with pytest.raises(PortalNotAvailable):
             call()
+
+
+def test_the_host_is_told_after_the_commit(
+    open_portal: Portal, make_portal: Callable[..., Portal]
+) -> None:
+    """Of what was mailed and of what was not, as of all that is in the trail."""
+    told: list[AuditEntry] = []
+    open_portal.tokens.generate("C-1001")
+    portal = make_portal(on_event=told.append)
+    portal.mailing.sent(portal.mailing.begin("C-1001", address_of))
+    portal.mailing.failed(portal.mailing.begin("C-1001", address_of).mail, UNKNOWN, again=False)
+    assert [one.event for one in told] == [AuditEvent.LINK_MAILED, AuditEvent.LINK_NOT_MAILED]
+
+
+def test_a_repeated_form_sends_once(open_portal: Portal) -> None:
+    """The second call with the same id finds what became of the first, and no link."""
+    open_portal.tokens.generate("C-1001")
+    open_portal.tokens.generate("C-1004")
+    own_id = token_id(7)
+    out = open_portal.mailing.begin("C-1001", address_of, mail_id=own_id)
+    again = open_portal.mailing.begin("C-1001", address_of, mail_id=own_id)
+    assert (again.mail, again.link) == (out.mail, None)
+    done = open_portal.mailing.sent(out)
+    assert open_portal.mailing.begin("C-1001", address_of, mail_id=own_id).mail == done
+    assert open_portal.mailing.of_customer("C-1001").items == (done,)
+    with pytest.raises(InvalidValue, match="another e-mail"):
+        open_portal.mailing.begin("C-1004", address_of, mail_id=own_id)

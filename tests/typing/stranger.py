@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from basis_portal import (
     Allocation,
+    AuditEntry,
     Customer,
     Document,
     DocumentKind,
@@ -100,6 +101,11 @@ def stopped_clock() -> dt.datetime:
     return dt.datetime(2026, 4, 14, 9, 12, tzinfo=dt.UTC)
 
 
+def told(entry: AuditEntry) -> None:
+    """What a host does when it is told."""
+    print(entry.event, entry.customer_id)
+
+
 def repositories() -> tuple[CustomerRepository, DocumentRepository, LedgerRepository]:
     """A host's classes are what the protocols ask for."""
     return ErpCustomers(), ErpDocuments(), ErpLedger()
@@ -123,6 +129,7 @@ def portal_of(storage: Storage) -> Portal:
         ledger=ErpLedger(),
         visibility=NoOrders(),
         aging_edges=(15, 30),
+        on_event=told,
     )
 
 
