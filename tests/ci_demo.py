@@ -1,6 +1,6 @@
 """Runs the command on standard input in a folder, visits what its demo serves, ends it by Ctrl+C.
 
-Fails unless a customer's page and a staff page are served, and the command ends well.
+Fails unless a customer's page, a staff page and the e-mails are served, and the command ends well.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def main(folder: str) -> None:
 
 def _visit(output: IO[str]) -> None:
     found = filter(None, map(ADDRESS.fullmatch, _shown(output)))
-    addresses = [match[1] for match in islice(found, 2)]
-    assert len(addresses) == 2, "the demo ended, or was too slow, before it printed its addresses"
+    addresses = [match[1] for match in islice(found, 3)]
+    assert len(addresses) == 3, "the demo ended, or was too slow, before it printed its addresses"
     for address in addresses:
         with build_opener(ProxyHandler({})).open(address, timeout=60) as answer:
             print(f"{answer.status} {address}", flush=True)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from email.message import EmailMessage
 from typing import Any
 
 import attrs
@@ -12,6 +16,7 @@ from tests.web.conftest import Failing, WithFiles
 
 from basis_portal import Customer, Edition, Portal
 from basis_portal.demo import seller as demo
+from basis_portal.mail import Mailer
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import HostLinks, Staff, Theme, create_app
@@ -25,6 +30,7 @@ HOST = HostLinks(
     customer="/erp/customers/{customer_id}",
     feature_settings="/erp/features",
 )
+WITH_EMAIL = attrs.evolve(HOST, email_settings="/erp/e-mail")
 FEW = 24
 """How many invoices the long account has where nobody looks at it."""
 
@@ -48,6 +54,30 @@ def expect(found: Any) -> Any:
     return waiting(found)
 
 
+class Tray:
+    """Where e-mails go that are sent in tests.
+
+    Attributes:
+        messages: those that were sent, oldest first.
+        error: what sending fails with, or None.
+    """
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.messages: list[EmailMessage] = []
+        self.error = error
+
+    @contextmanager
+    def connect(self) -> Iterator[Tray]:
+        """This tray itself."""
+        yield self
+
+    def send(self, message: EmailMessage) -> None:
+        """Keep a message, or fail."""
+        if self.error is not None:
+            raise copy(self.error)
+        self.messages.append(message)
+
+
 @attrs.define
 class Shop:
     """A seller's portal at a site.
@@ -62,6 +92,7 @@ class Shop:
         portal: the portal.
         edition: of the host.
         feature: the host's switch.
+        tray: where e-mails go, or None where none are sent.
     """
 
     site: Site
@@ -70,6 +101,7 @@ class Shop:
     portal: Portal = attrs.field(init=False)
     edition: Edition = Edition.SERVER
     feature: bool = True
+    tray: Tray | None = None
 
     @classmethod
     def at(
@@ -106,12 +138,33 @@ class Shop:
         seller: Any = demo.SELLER,
         theme: Theme | None = None,
         host: HostLinks = HOST,
+        renewals: bool = False,
     ) -> None:
         """Serve it under another name, in other colours, in another host."""
         theme = theme or Theme(colour="#1f5673")
         self.site.app = create_app(
-            self.portal, authorize=_authorize, seller=seller, theme=theme, host=host
+            self.portal,
+            authorize=_authorize,
+            seller=seller,
+            theme=theme,
+            host=host,
+            mailer=self.mailer,
+            renewals=renewals,
         )
+
+    @property
+    def mailer(self) -> Mailer | None:
+        """What sends e-mails into the tray, or None where there is none."""
+        if self.tray is None:
+            return None
+        sender = "portal@nordlicht.example"
+        return Mailer(self.portal, transport=self.tray, sender=sender, seller=demo.SELLER)
+
+    def send_mail(self, error: Exception | None = None, *, renewals: bool = False) -> Tray:
+        """From now on the pages have a mailer, which fails where an error is given."""
+        self.tray = Tray(error)
+        self.dress(host=WITH_EMAIL, renewals=renewals)
+        return self.tray
 
     def link(self, customer_id: str = demo.KOPI, below: str = "") -> str:
         """A page under the customer's link, which is generated where there is none."""

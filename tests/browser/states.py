@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import attrs
-from tests.browser.shops import Shop
+from tests.browser.shops import WITH_EMAIL, Shop
 
-from basis_portal import Customer, Edition, LedgerError, StorageError
+from basis_portal import (
+    Customer,
+    Edition,
+    LedgerError,
+    MailError,
+    MailOutcomeUnknown,
+    MailRefused,
+    MailServerUnavailable,
+    StorageError,
+)
 from basis_portal.demo import seller as demo
 from basis_portal.web.addresses import key_of
 
@@ -199,6 +209,16 @@ def _dead(shop: Shop, page: Any) -> None:
     page.goto(shop.link()[:-1])
 
 
+def renewing(lead: Lead) -> Lead:
+    """The same where a mailer is at work and refused links can be renewed."""
+
+    def then(shop: Shop, page: Any) -> None:
+        shop.send_mail(renewals=True)
+        lead(shop, page)
+
+    return then
+
+
 def _off(shop: Shop, page: Any) -> None:
     shop.set(enabled=False)
     page.goto(shop.link())
@@ -294,6 +314,18 @@ CUSTOMER = {
     "document that is foreign": State(paper("INV-1030"), "There is no such page in your portal."),
     "page that is off": State(under("/statement", show_statement=False), "There is no such page"),
     "denied": State(_dead, "Access denied"),
+    "denied, with a button": State(renewing(_dead), "E-mail me a new link"),
+    "denied, after the button": State(
+        renewing(pressing("E-mail me a new link", _dead)), "a new link is on its way."
+    ),
+    "denied when sending, with a button": State(
+        renewing(_writing_while(lambda shop: shop.portal.tokens.revoke(demo.KOPI, by="ben"))),
+        "E-mail me a new link",
+    ),
+    "messages, sent, answered by e-mail": State(
+        renewing(pressing("Send message", under("/messages"), text="Thank you!")),
+        "and we will e-mail f...@kopi.example.",
+    ),
     "not available": State(_off, "Portal not available"),
     "denied when sending": State(
         _writing_while(lambda shop: shop.portal.tokens.revoke(demo.KOPI, by="ben")),
@@ -519,6 +551,68 @@ def _staff_method(shop: Shop, page: Any) -> None:
     page.get_by_role("button", name="Check").click()
 
 
+# --- staff's e-mails ------------------------------------------------------------------------
+
+REFUSED = MailRefused("The mail server refused the address (550): no such mailbox here", code=550)
+DOWN = MailServerUnavailable("The mail server mail.nordlicht.example cannot be reached")
+UNKNOWN = MailOutcomeUnknown("The connection to the mail server ended in the middle")
+
+
+def mailing(lead: Lead, error: Exception | None = None) -> Lead:
+    """The same where the pages have a mailer, which fails where an error is given."""
+
+    def then(shop: Shop, page: Any) -> None:
+        shop.send_mail(error)
+        lead(shop, page)
+
+    return then
+
+
+def ticking(button: str, lead: Lead) -> Lead:
+    """Tick the box of a form that has one e-mail go out, and press a button."""
+
+    def then(shop: Shop, page: Any) -> None:
+        lead(shop, page)
+        page.get_by_role("checkbox").check()
+        page.get_by_role("button", name=button).click()
+
+    return then
+
+
+def sent_before(lead: Lead, times: int = 1) -> Lead:
+    """The same after the link of Kopi Nusantara was e-mailed, or failed to be."""
+
+    def then(shop: Shop, page: Any) -> None:
+        assert shop.mailer
+        for _ in range(times):
+            with suppress(MailError):
+                shop.mailer.send_link(demo.KOPI, by="ben")
+            shop.clock.advance(minutes=1)
+        lead(shop, page)
+
+    return then
+
+
+def _no_mailer(shop: Shop, page: Any) -> None:
+    shop.dress(host=WITH_EMAIL)
+
+
+def _waiting_mail(shop: Shop, page: Any) -> None:
+    list(shop.portal.mailing.queue_links([demo.KOPI], run="invoices 2026-04", by="ben"))
+
+
+def _earlier_mail(shop: Shop, page: Any) -> None:
+    shop.portal.tokens.regenerate(demo.KOPI, by="ben")
+
+
+def _no_single_address(shop: Shop, page: Any) -> None:
+    found = shop.portal.customers.get(demo.KOPI)
+    assert found
+    shop.save(attrs.evolve(found, email="finance@kopi.example, boss@kopi.example"))
+
+
+BY_MAIL, IN_LIST = "Send by e-mail", "Send link of Kopi Nusantara"
+
 THREAD, MUELLERS = f"/messages/{key_of(demo.KOPI)}", f"/messages/{key_of(demo.MUELLER)}"
 
 STAFF = {
@@ -664,6 +758,69 @@ STAFF = {
     "staff's fault": State(broken(_no_storage, lambda shop: shop.staff("/")), "Reference"),
     "staff's fault when writing": State(
         pressing("Send reply", breaking(at_desk(THREAD)), text="Thank you."), "Your text, to keep:"
+    ),
+    "mail, tokens": State(mailing(at_desk("/tokens")), "Not sent yet"),
+    "mail, tokens, sent": State(
+        mailing(pressing(IN_LIST, at_desk("/tokens"))),
+        "Kopi Nusantara: E-mailed to finance@kopi.example at",
+    ),
+    "mail, tokens, not sent": State(
+        mailing(pressing(IN_LIST, at_desk("/tokens")), DOWN), "Kopi Nusantara: The mail server"
+    ),
+    "mail, tokens, no single address": State(
+        mailing(at_desk("/tokens", before=_no_single_address)), "this is not exactly one address"
+    ),
+    "mail, tokens, not set up": State(
+        at_desk("/tokens", before=_no_mailer), "E-mail is not set up"
+    ),
+    "mail, tokens, to look at": State(mailing(at_desk("/tokens", who="reader")), "Not sent yet"),
+    "mail, token": State(mailing(token_of(demo.KOPI)), BY_MAIL),
+    "mail, token, sent": State(
+        mailing(pressing(BY_MAIL, token_of(demo.KOPI))), "E-mailed to finance@kopi.example at"
+    ),
+    "mail, token, refused": State(
+        mailing(pressing(BY_MAIL, token_of(demo.KOPI)), REFUSED), "you can still copy the link"
+    ),
+    "mail, token, perhaps sent": State(
+        mailing(pressing(BY_MAIL, token_of(demo.KOPI)), UNKNOWN), "It may have arrived"
+    ),
+    "mail, token, refused before": State(
+        mailing(sent_before(token_of(demo.KOPI)), REFUSED), "was not sent. The mail server refused"
+    ),
+    "mail, token, too many": State(
+        mailing(pressing(BY_MAIL, sent_before(token_of(demo.KOPI), 5))),
+        "5 e-mails in the last 30 minutes.",
+    ),
+    "mail, token, waiting": State(
+        mailing(token_of(demo.KOPI, before=_waiting_mail)), "has been waiting to be sent since"
+    ),
+    "mail, token, an earlier link": State(
+        mailing(sent_before(token_of(demo.KOPI, before=_earlier_mail))), "an earlier link was sent"
+    ),
+    "mail, token, stale form": State(
+        mailing(forged(BY_MAIL, token_of(demo.KOPI))), "Please press Send once more."
+    ),
+    "mail, regenerate": State(
+        mailing(token_of(demo.KOPI, "/regenerate")), "E-mail the new link to"
+    ),
+    "mail, regenerated": State(
+        mailing(ticking("Regenerate", token_of(demo.KOPI, "/regenerate"))), "E-mailed to finance@"
+    ),
+    "mail, regenerated, not sent": State(
+        mailing(ticking("Regenerate", token_of(demo.KOPI, "/regenerate")), REFUSED),
+        "The e-mail was not sent: The mail server refused",
+    ),
+    "mail, revoke": State(mailing(sent_before(token_of(demo.KOPI, "/revoke"))), "(last sent 14"),
+    "mail, generate missing": State(
+        mailing(at_desk("/generate-missing")), "E-mail each customer their link"
+    ),
+    "mail, generated missing": State(
+        mailing(ticking("Generate missing tokens", at_desk("/generate-missing"))),
+        "2 e-mails queued; they go out",
+    ),
+    "mail, revoked all": State(mailing(_all_revoked), "E-mail each customer their link"),
+    "mail, replied": State(
+        mailing(pressing("Send reply", at_desk(THREAD), text="Thank you.")), "gets an e-mail at"
     ),
     "staff's wrong method": State(_staff_method, "The portal does not understand this request."),
 }

@@ -452,8 +452,8 @@ def test_the_page_of_who_owes_most_is_printed(write: Write) -> None:
 
 def test_later_documents_are_left_out_where_a_day_was_asked_for(write: Write) -> None:
     """Nobody had them on that day; without ``--as-of`` what is dated ahead stays."""
-    path = write(*GOOD, "invoice,I7,Bob,USD,2025-03-01,,5,")
-    assert "I7" not in _tour(path, "2025-01-15", today=False)
+    path = write(*GOOD, "invoice,LATER-7,Bob,USD,2025-03-01,,5,")
+    assert "LATER-7" not in _tour(path, "2025-01-15", today=False)
     assert "Not yet on the account" in _tour(path, "2025-01-15", today=True)
 
 

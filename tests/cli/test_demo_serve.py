@@ -18,7 +18,7 @@ from html import unescape
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 
@@ -87,6 +87,11 @@ class Demo:
         """The address of the staff pages."""
         return f"http://127.0.0.1:{self.port}/settings/portal"
 
+    @property
+    def outbox(self) -> str:
+        """Where its e-mails are shown."""
+        return f"http://127.0.0.1:{self.port}/demo/outbox"
+
     def end(self, by: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
         """End it; its status, and what it said and complained of meanwhile."""
         self.process.send_signal(by)
@@ -128,6 +133,25 @@ def _get(address: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", content.decode())).split())
 
 
+def _press(page: str, button: str) -> str:
+    """What comes of a button of a page, by the name it is read out by."""
+    with BROWSER.open(page, timeout=20) as answer:
+        return _send(page, answer.read().decode(), button)
+
+
+def _send(page: str, html: str, button: str) -> str:
+    """What comes of the form that a button is in, as `_get` gives it."""
+    forms = re.findall(r"<form.*?</form>", html, re.DOTALL)
+    (form,) = (one for one in forms if button in re.sub(r"<(?!button)[^>]+>", " ", unescape(one)))
+    action = re.search(r'action="([^"]*)"', form)
+    assert action
+    fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)
+    data = urlencode([(name, unescape(value)) for name, value in fields]).encode()
+    with BROWSER.open(urljoin(page, unescape(action[1])), data, timeout=20) as answer:
+        content: bytes = answer.read()
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", content.decode())).split())
+
+
 def _status(
     demo: Demo, target: str, *hosts: str, method: str = "GET", protocol: int = 11
 ) -> tuple[int, bytes]:
@@ -159,6 +183,8 @@ def test_it_says_where_the_pages_are_and_what_to_try(demo: Demo) -> None:
         'you are "ana", no login',
         f"\n    {demo.staff}\n",
         *(f"\n  {number}  " for number in range(1, 8)),
+        f"  7  Staff: Send. The mail is written to .../outbox/ and shown at\n     {demo.outbox}\n",
+        *(f"\n  {number}  " for number in range(8, 10)),
         "basis-portal demo --data receivables.csv",
         "examples/quickstart.py",
         "Data in a temporary folder, removed at the end.",
@@ -192,6 +218,39 @@ def test_it_is_ready_within_three_seconds(temporary: Path) -> None:
         assert demo.end()[0] == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert 0.1 < after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
+
+
+def test_a_link_that_staff_send_is_in_the_outbox(temporary: Path) -> None:
+    """By the button that the steps name, as a file and on the page, whose link opens."""
+    with Demo("--port", "0", temporary=temporary) as demo:
+        (folder,) = temporary.glob("*/outbox")
+        before = set(folder.iterdir())
+        page = f"{demo.staff}/tokens"
+        sent = _press(page, "Send link of Kopi Nusantara to finance@kopi.example")
+        assert "E-mailed to finance@kopi.example" in sent
+        (file,) = set(folder.iterdir()) - before
+        assert b"To: finance@kopi.example" in file.read_bytes()
+        seen = _get(demo.outbox)
+        assert str(folder) in seen
+        assert "Hello Kopi Nusantara," in seen
+        assert seen.count(demo.link) == 2  # it had been sent once before, days ago
+        assert demo.end() == (0, ENDED, "")
+
+
+def test_an_expired_link_brings_a_new_one(temporary: Path) -> None:
+    """The one in the outbox is denied; what its button brings is there when one looks again."""
+    with Demo("--port", "0", temporary=temporary) as demo:
+        links = re.compile(rf"http://127\.0\.0\.1:{demo.port}/portal/\S+")
+        expired = links.findall(_get(demo.outbox).partition("Hello Torrefazione Aurora,")[2])[0]
+        with pytest.raises(urllib.error.HTTPError) as denied, BROWSER.open(expired, timeout=20):
+            pass
+        refused = denied.value.read().decode()
+        assert "Access denied" in refused
+        assert "a new link is on its way" in _send(expired, refused, "E-mail me a new link")
+        newest = _get(demo.outbox)
+        assert "New link to your invoices from Nordlicht Kaffee GmbH To conti@" in newest
+        assert "Customer portal for Torrefazione Aurora" in _get(links.findall(newest)[0])
+        assert demo.end() == (0, ENDED, "")
 
 
 def test_it_fits_a_terminal_of_80_columns(demo: Demo) -> None:
@@ -253,7 +312,7 @@ def test_this_machine_is_answered_by_its_names(demo: Demo, name: str) -> None:
         "",
     ],
 )
-@pytest.mark.parametrize("target", ["/settings/portal", "/", "/absent", "{link}"])
+@pytest.mark.parametrize("target", ["/settings/portal", "/", "/absent", "/demo/outbox", "{link}"])
 def test_another_host_is_refused_before_anything_else(demo: Demo, host: str, target: str) -> None:
     """A page whose name leads here (DNS rebinding) gets 421, wherever it asks and however."""
     path = target.format(link=urlsplit(demo.link).path)
@@ -412,6 +471,7 @@ def test_the_data_of_the_user_are_served(temporary: Path, tmp_path: Path) -> Non
         assert "Customer portal for Bob" in page
         assert "USD 70.00 overdue" in page
         assert "Ada" in _get(f"{demo.staff}/tokens")
+        assert "No e-mails yet." in _get(demo.outbox)
         assert demo.end() == (0, ENDED, "")
 
 
@@ -508,6 +568,8 @@ def test_the_demos_own_answers_have_the_headers_of_the_pages(demo: Demo, method:
         ("evil.example", "/settings/portal", 421),
         ("evil.example", urlsplit(demo.link).path, 421),
         (good, "/nowhere", 404),
+        (good, "/demo/outbox/nowhere", 404),
+        ("evil.example", "/demo/outbox", 421),
     ):
         connection = http.client.HTTPConnection(HOST, demo.port, timeout=20)
         connection.request(method, path, headers={"Host": host})

@@ -120,7 +120,7 @@ def test_what_became_of_an_email_may_differ(before: Mail, after: Mail) -> None:
     check_same_mail(before, after)
 
 
-@given(mails(), st.sampled_from(FOR_GOOD), st.data())
+@given(mails(), st.sampled_from(["id", "kind", "queued_at", "customer_id", "by", "run"]), st.data())
 def test_what_an_email_is_for_must_not(mail: Mail, name: str, data: st.DataObject) -> None:
     """Where one of those differs that is refused, and named."""
     own = getattr(mail, name)

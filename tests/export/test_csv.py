@@ -40,7 +40,7 @@ from .accounts import access_to, of_row, rows_of
 FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
 MARCH = dt.datetime(2025, 3, 1, 12, tzinfo=dt.UTC)
 INVOICE = an_entry(amount=Decimal("1200.5"), reference="PO-77")
-PAYMENT = a_payment(amount=Decimal("1500.00"))
+PAYMENT = a_payment(amount=Decimal("1500.00"), due_date=dt.date(2025, 2, 1))  # of a credit: none
 APPLIED = an_allocation(amount=Decimal("1200.5"))
 
 
@@ -98,6 +98,14 @@ def test_the_open_items_as_a_file() -> None:
     ]
     assert lines[5] == "EUR,aging,2025-03-01,,overdue_1_30,,,,900,"
     assert lines[-3:] == ["EUR,aging,2025-03-01,,total,,,,600.50,", ",end,,,,,,,,", ""]
+
+
+def test_a_long_file_begins_once() -> None:
+    """However many pieces it has, one byte order mark and one row of names."""
+    content = b"".join(statement_csv(access_to(many(2500)))).decode()
+    assert content.count("\ufeff") == content.count("currency,row,date") == 1
+    assert content.count("\r\n") == 2500 + 2 + 9 + 1
+    assert content.count("\n") == content.count("\r\n")
 
 
 def test_an_account_without_entries_is_a_whole_file() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from basis_portal import Customer, InvalidValue, PortalToken, Seller
@@ -23,6 +23,7 @@ from basis_portal.domain.messages import Author, InternalNote, Message
 from basis_portal.domain.visibility import Section
 from basis_portal.i18n import language_for
 from basis_portal.i18n.language import CATALOGUES
+from basis_portal.mail.envelope import Envelope
 from basis_portal.mail.letters import NAMED, Letters
 from basis_portal.mail.message import Letter
 from basis_portal.testing import strategies as ours
@@ -94,9 +95,9 @@ class Page(HTMLParser):
             self.anchors[-1] = (address, words + data)
 
     @property
-    def text(self) -> list[str]:
+    def text(self) -> str:
         """All words, in order."""
-        return "".join(self.words).split()
+        return " ".join("".join(self.words).split())
 
     def named(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of each element of a kind."""
@@ -150,9 +151,9 @@ def link_of(letter: Letter) -> str:
     return LINK if LINK in letter.text else STAFF_LINK
 
 
-def unquoted(text: str) -> list[str]:
-    """The words of a text part without its marks."""
-    return re.sub("^(> ?|- )", "", text, flags=re.MULTILINE).split()
+def words_of(text: str) -> list[str]:
+    """The words of a text, without the marks of lines that a text part has."""
+    return [word for word in text.split() if word not in (">", "-")]
 
 
 def is_within(few: list[str], many: list[str]) -> bool:
@@ -232,7 +233,7 @@ def test_whom_to_ask(seller: Seller, words: str) -> None:
     """By e-mail, by phone, or nothing is said where there is neither."""
     letter = letters(seller=seller).link(a_customer(), LINK, UNTIL, ALL)
     assert words in " ".join(letter.text.split())
-    assert words in " ".join(Page(letter.html).text)
+    assert words in Page(letter.html).text
 
 
 # --- answers and notices ----------------------------------------------------------------------
@@ -409,7 +410,7 @@ def test_both_parts_say_the_same(
         page = Page(html)
         assert [one for one in page.anchors if one[0] == LINK][1] == (LINK, LINK)
         assert {address for address, _ in page.anchors} == {LINK}
-        assert is_within(unquoted(plain), page.text)
+        assert is_within(words_of(plain), words_of(page.text))
         assert message["Subject"] == letter.subject
         assert SECRET not in letter.subject
         said = str(make_header(decode_header(raw_header(message, "From"))))
@@ -443,7 +444,7 @@ def test_each_language_is_spoken(language: str) -> None:
         own = every_letter(letters(seller=Seller("S", language=language)), a_customer())
         for here, there in zip(own, english, strict=True):
             assert here.subject != there.subject
-            same = set(unquoted(here.text)) & {"the", "of", "and", "your", "page", "soon"}
+            same = set(words_of(here.text)) & {"the", "of", "and", "your", "page", "soon"}
             assert same == set()
 
 
@@ -593,7 +594,21 @@ def test_no_way_back_where_there_is_none() -> None:
     assert "Reply-To" not in sent(letters().link(a_customer(), LINK, UNTIL, ALL), reply_to=None)
 
 
-@given(ours.one_line_texts(255).filter(lambda name: name == " ".join(name.split()) != ""))
+NAMES = [
+    "GmbH & Co. KG, Lübeck",
+    'The "Best\\", Ltd.',
+    "株式会社" * 20,
+    "=?utf-8?q?=41?=",
+    "a " * 40 + "b",
+]
+
+
+@given(
+    ours.one_line_texts(255).filter(lambda name: name == " ".join(name.split()) != "")
+    | st.sampled_from(NAMES)
+)
+@example('The "Best\\", Ltd.')
+@example("=?utf-8?q?=41?=")
 def test_the_seller_is_named_as_it_is(name: str) -> None:
     """Whatever its name: one address, and the name whole, by the reader of any mail program."""
     writer = letters(seller=Seller(name))
@@ -608,9 +623,9 @@ def test_the_seller_is_named_as_it_is(name: str) -> None:
     assert message["Subject"] == f"Your invoices and statement from {name}"
 
 
-@pytest.mark.parametrize("name", ["GmbH & Co. KG, Lübeck", 'The "Best", Ltd.', "株式会社" * 20])
+@pytest.mark.parametrize("name", NAMES)
 def test_names_with_commas_and_quotes(name: str) -> None:
-    """They are one name before one address, with any policy of the sender."""
+    """They are one name before one address, with any policy, and as our transports write them."""
     writer = letters(seller=Seller(name))
     mail = writer.message(
         writer.link(a_customer(), LINK, UNTIL, ALL),
@@ -619,10 +634,25 @@ def test_names_with_commas_and_quotes(name: str) -> None:
         date=NOW,
         message_id="<1@nordlicht.example>",
     )
-    for raw in (mail.as_bytes(), mail.as_bytes(policy=SMTP.clone(linesep="\n"))):
-        header = message_from_bytes(raw)["From"]
+    written = [mail.as_bytes(), mail.as_bytes(policy=SMTP.clone(linesep="\n"))]
+    for raw in [*written, Envelope.of(mail).content]:
+        assert max(map(len, raw.partition(b"To: ")[0].splitlines())) <= 78
         assert len(message_from_bytes(raw, policy=SMTP)["From"].addresses) == 1
-        assert header.count("<") == 1
+        assert message_from_bytes(raw)["From"].count("<") == 1
+
+
+def test_a_sender_with_other_letters() -> None:
+    """An address that needs SMTPUTF8 is handed over as it is; the server may refuse it."""
+    mail = letters().message(
+        letters().link(a_customer(), LINK, UNTIL, ALL),
+        sender="rechnungsbüro@nordlicht.example",
+        to="finance@kopi.example",
+        date=NOW,
+        message_id="<1@nordlicht.example>",
+    )
+    envelope = Envelope.of(mail)
+    assert envelope.needs_utf8
+    assert envelope.sender == "rechnungsbüro@nordlicht.example"
 
 
 @pytest.mark.parametrize("field", ["sender", "to", "reply_to"])

@@ -378,6 +378,8 @@ def test_no_log_holds_a_link(
         {"sender": "nobody"},
         {"sender": "a@x.example, b@y.example"},
         {"staff": "nobody"},
+        {"staff_url": "erp.example.com"},
+        {"staff_url": "javascript:alert(1)"},
         {"templates": "/nowhere"},
     ],
     ids=str,

@@ -253,6 +253,14 @@ def test_an_answer_is_shown_in_one_short_line_without_the_link() -> None:
     assert not quotes_link(text)
 
 
+def test_an_answer_of_several_lines_is_one_sentence() -> None:
+    """As people read it, not as it was sent."""
+    with smtp_server() as server:
+        server.behaviour.will("RCPT", "550-5.1.1 no such user;\r\n550 5.1.1   ask them")
+        with pytest.raises(MailRefused, match=r": 5\.1\.1 no such user; 5\.1\.1 ask them$"):
+            send(plain(server.port))
+
+
 def quotes_link(text: str) -> bool:
     """True where as much of the link is in a text as would help in guessing the rest."""
     secret = LINK.rsplit("/", 1)[1].replace(".", "")
@@ -427,6 +435,22 @@ def test_who_does_not_greet_is_no_mail_server(script: Script) -> None:
         send(plain(port, timeout=SHORT))
 
 
+def test_a_server_that_does_not_want_us_is_not_talked_into_it() -> None:
+    """It would go on after its refusal, and take the e-mail to drop it."""
+
+    def reluctant(talk: Talk) -> None:
+        talk.say(b"554 go away")
+        talk.hear(b"EHLO")
+        talk.say(b"250 hello")
+        talk.ask_for_content()
+        talk.hear_content()
+        talk.say(b"250 taken")
+
+    refused = pytest.raises(MailServerUnavailable, match=r"\(554\): go away")
+    with scripted_server(reluctant) as port, refused:
+        send(plain(port))
+
+
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 def test_a_server_that_does_not_finish_to_encrypt_is_unavailable(security: str) -> None:
     """Silence while the connection is being encrypted ends in time."""
@@ -595,6 +619,27 @@ def test_an_answer_that_is_none_leaves_it_open(answer: bytes) -> None:
         send(plain(port))
 
 
+def test_the_next_email_is_not_waited_for_as_long() -> None:
+    """The patience for the last answer ends with it."""
+
+    def slows_down(talk: Talk) -> None:
+        takes(1)(talk)
+        talk.hear(b"MAIL")
+        talk.say(b"250 OK")
+        talk.hear(b"RCPT")
+        talk.stop.wait(4 * SHORT)
+        talk.say(b"250 OK")
+        talk.hear(b"DATA")
+        talk.say(b"354 go")
+        talk.hear_content()
+        talk.say(b"250 taken")
+
+    with scripted_server(slows_down) as port:
+        transport = plain(port, timeout=SHORT, message_timeout=60)
+        with pytest.raises(MailServerUnavailable):
+            send(transport, a_message(), a_message())
+
+
 # --- idle connections ----------------------------------------------------------------------
 
 
@@ -634,6 +679,20 @@ def test_an_email_that_was_heard_of_is_not_tried_again() -> None:
         with pytest.raises(MailServerUnavailable):
             send(plain(port, timeout=5), a_message(), a_message())
         assert reached == []
+
+
+def test_a_connection_ends_in_good_manners() -> None:
+    """Servers count connections that just break off against the sender."""
+    heard = []
+
+    def listens(talk: Talk) -> None:
+        takes(2)(talk)
+        heard.append(talk.line())
+        talk.say(b"221 bye")
+
+    with scripted_server(listens) as port:
+        send(plain(port), a_message(), a_message())
+    assert [line.upper() for line in heard] == [b"QUIT\r\n"]
 
 
 def test_a_server_that_cannot_say_goodbye_is_left() -> None:

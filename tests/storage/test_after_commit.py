@@ -16,6 +16,7 @@ from basis_portal.repositories import FullStorage, UnitOfWork
 from basis_portal.storage.postgres import PostgresStorage
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing.builders import an_audit_entry
+from basis_portal.testing.parts.transactions import Stop, refuse
 
 Place = tuple[str, str]
 LINK = "https://erp.example.com/portal/secret-text"
@@ -63,11 +64,12 @@ def test_a_failed_call_is_logged_without_what_it_says(
 def test_what_ends_the_program_passes_through(storage: FullStorage) -> None:
     """An interrupt within a call is no error of it; what was committed stands."""
 
-    def interrupt() -> None:
-        raise KeyboardInterrupt
+    def work(unit: UnitOfWork) -> None:
+        write(unit)
+        storage.after_commit(partial(refuse, Stop()))
 
-    with pytest.raises(KeyboardInterrupt):
-        storage.transact(lambda unit: (write(unit), storage.after_commit(interrupt)))
+    with pytest.raises(Stop):
+        storage.transact(work)
     storage.transact(write)
     assert len(storage.audit.page()) == 2
 

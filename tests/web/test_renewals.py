@@ -59,6 +59,7 @@ class Post:
     clock: FrozenClock
     mailer: Mailer
     outbox: OutboxTransport
+    _visitors: dict[bool, Visitor] = attrs.field(factory=dict, repr=False)
 
     @classmethod
     def of(cls, portal: Portal, clock: FrozenClock, folder: Path) -> Post:
@@ -69,8 +70,10 @@ class Post:
 
     def visitor(self, *, renewals: bool = True) -> Visitor:
         """Whoever asks from outside."""
-        mailer = self.mailer
-        return Visitor(customer_app(self.portal, seller=SELLER, mailer=mailer, renewals=renewals))
+        if renewals not in self._visitors:
+            app = customer_app(self.portal, seller=SELLER, mailer=self.mailer, renewals=renewals)
+            self._visitors[renewals] = Visitor(app)
+        return self._visitors[renewals]
 
     def press(self, address: str, **headers: str) -> TestResponse:
         """The answer to the button on the page at an address."""
@@ -91,6 +94,12 @@ class Post:
         """The path of a link that works."""
         self.portal.tokens.ensure(customer_id, by="ana")
         return path_of(self.portal.tokens.link(customer_id, by="ana"))
+
+
+@pytest.fixture
+def portal(storage: InMemoryStorage, clock: FrozenClock) -> Portal:
+    """The portal of the invented seller, with a short long account."""
+    return demo.make_seller(storage, clock, base_url=BASE_URL, invoices=12)
 
 
 @pytest.fixture
@@ -324,11 +333,8 @@ def test_to_look_at_the_address_of_the_button_changes_nothing(
         for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"):
             asked, usual = (client.open(link + one, method=method) for one in (BUTTON, ""))
             assert _whole(asked) == _whole(usual)
-    after = rows()
+    assert rows() == before
     assert post.queued == 0
-    assert after["tokens"] == before["tokens"]
-    added = after["trail"][len(before["trail"]) :]
-    assert {one.event for one in added} == {AuditEvent.OPENED, AuditEvent.REFUSED}
 
 
 def test_scanners_change_nothing(post: Post, kinds: dict[str, str], rows: Rows) -> None:

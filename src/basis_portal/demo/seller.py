@@ -41,6 +41,9 @@ CUSTOMERS = (
     Customer(HARBOUR, "Kedai Pelabuhan Tua", "kantor@pelabuhan.example", "1008", "id"),
 )
 
+MailerOf = Callable[[Portal], Any]
+"""Makes the mailer of a portal, such as a `basis_portal.mail.Mailer`."""
+
 # The customer who buys almost daily: so many invoices, so many to a payment, so many days later.
 LONG, DOZEN, PAID_AFTER = 2400, 12, 18
 
@@ -54,11 +57,21 @@ _LINES = [
 
 
 def make_seller(
-    storage: FullStorage, clock: Clock, *, base_url: str, invoices: int = LONG
+    storage: FullStorage,
+    clock: Clock,
+    *,
+    base_url: str,
+    invoices: int = LONG,
+    mailer_of: MailerOf | None = None,
 ) -> Portal:
     """Fill an empty storage and return the seller's portal.
 
-    ``invoices`` is how many the long account has, whole dozens: tests make do with fewer.
+    Args:
+        storage: where everything is kept.
+        clock: the one clock of the demo.
+        base_url: where the customers' pages are.
+        invoices: how many the long account has, whole dozens: tests make do with fewer.
+        mailer_of: makes the mailer of a portal; two links were e-mailed then, days ago.
     """
 
     def portal_at(days_ago: float) -> Portal:
@@ -92,6 +105,9 @@ def make_seller(
         by=STAFF,
     )
     _issue_tokens(portal_at)
+    if mailer_of is not None:
+        for days_ago, customer_id in ((39, AURORA), (5, KOPI)):
+            mailer_of(portal_at(days_ago)).send_link(customer_id, by=STAFF)
     _exchange_messages(portal_at)
     return portal_at(0)
 

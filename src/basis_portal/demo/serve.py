@@ -1,4 +1,7 @@
-"""The demo as pages: a server on this machine alone, and what it says to try."""
+"""The demo as pages: a server on this machine alone, and what it says to try.
+
+Its e-mails go to a folder, and what is there is shown on a page.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -15,12 +19,14 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from ..clock import Clock
 from ..domain.seller import Seller
+from ..mail import Mailer, OutboxTransport
 from ..portal import Portal
 from ..repositories import FullStorage
 from ..web import HostLinks, Staff, Theme, create_app
 from ..web.headers import security_headers
-from ..web.mounting import Headers
+from ..web.mounting import Headers, split_path
 from . import receivables, seller
+from .outbox import COLOUR, OUTBOX_PATH, outbox_app
 from .receivables import cut
 from .text import show_day
 
@@ -129,6 +135,46 @@ def _open_browser(address: str) -> None:
 
 
 @attrs.define(frozen=True)
+class Place:
+    """Where the demo is.
+
+    Attributes:
+        address: of its root.
+        outbox: where its e-mails go.
+    """
+
+    address: str
+    outbox: OutboxTransport
+
+    @property
+    def base_url(self) -> str:
+        """Where the customers' pages are."""
+        return f"{self.address}/portal"
+
+    @property
+    def staff_url(self) -> str:
+        """Where those of staff are."""
+        return f"{self.address}{STAFF_PATH}"
+
+    @property
+    def outbox_url(self) -> str:
+        """Where its e-mails are shown."""
+        return f"{self.address}{OUTBOX_PATH}"
+
+    def mailer(self, portal: Portal, whose: Seller = seller.SELLER) -> Mailer:
+        """What sends a portal's e-mails."""
+        domain = (whose.email or "accounts@seller.example").rpartition("@")[2]
+        return Mailer(
+            portal,
+            transport=self.outbox,
+            sender=f"portal@{domain}",
+            seller=whose,
+            staff=f"{seller.STAFF}@{domain}",
+            staff_url=self.staff_url,
+        )
+
+
+@attrs.define(frozen=True)
 class Scene:
     """A portal to try.
 
@@ -138,7 +184,7 @@ class Scene:
         customer_id: whose link is shown.
         opening: what is said first.
         customer, staff: what is said above the two addresses.
-        to_try: what to try, in this order.
+        to_try: what to try, in this order; each one line or several.
         closing: what is said at the end.
     """
 
@@ -152,9 +198,9 @@ class Scene:
     closing: tuple[str, ...]
 
 
-def invented_scene(storage: FullStorage, clock: Clock, base_url: str, *, today: bool) -> Scene:
+def invented_scene(storage: FullStorage, clock: Clock, place: Place, *, today: bool) -> Scene:
     """The invented seller; ``today`` is False where another day was asked for."""
-    portal = seller.make_seller(storage, clock, base_url=base_url)
+    portal = seller.make_seller(storage, clock, base_url=place.base_url, mailer_of=place.mailer)
     day = "" if today else f" Today is {show_day(portal.today())} in it."
     return Scene(
         portal=portal,
@@ -173,6 +219,8 @@ def invented_scene(storage: FullStorage, clock: Clock, base_url: str, *, today: 
             "Staff: untick Show Statement of Account, save. It is gone, by address too.",
             "Staff: Manage Portal Access Tokens, Kopi Nusantara, Revoke. Reload: denied.",
             "Staff: Generate, Copy link. The new one works, the old one stays dead.",
+            f"Staff: Send. The mail is written to .../outbox/ and shown at\n{place.outbox_url}",
+            "There: open the expired link of Torrefazione Aurora. E-mail me a new link.",
             "Staff: Müller & Söhne, Preview as customer. The same pages, in German.",
         ),
         closing=(
@@ -183,10 +231,10 @@ def invented_scene(storage: FullStorage, clock: Clock, base_url: str, *, today: 
 
 
 def own_scene(
-    storage: FullStorage, clock: Clock, base_url: str, file: receivables.Receivables, *, today: bool
+    storage: FullStorage, clock: Clock, place: Place, file: receivables.Receivables, *, today: bool
 ) -> Scene:
     """The user's own receivables; ``today`` is False where another day was asked for."""
-    portal = receivables.make_portal(storage, file, clock, base_url=base_url, today=today)
+    portal = receivables.make_portal(storage, file, clock, base_url=place.base_url, today=today)
     standing = receivables.Standing.of(file, portal.today())
     customer_id, why = standing.first()
     return Scene(
@@ -210,13 +258,35 @@ def own_scene(
     )
 
 
+def demo_app(scene: Scene, place: Place) -> App:
+    """All pages of a scene, and its outbox beside them."""
+    mailer = place.mailer(scene.portal, scene.seller)
+    pages = create_app(
+        scene.portal,
+        authorize=lambda _: Staff(seller.STAFF),
+        seller=scene.seller,
+        theme=Theme(colour=COLOUR),
+        host=HostLinks(name="Demo ERP"),
+        mailer=mailer,
+        renewals=True,
+    )
+    outbox = outbox_app(mailer, place.outbox, scene.seller)
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        is_outbox = split_path(environ["PATH_INFO"], OUTBOX_PATH) is not None
+        return (outbox if is_outbox else pages)(environ, start_response)
+
+    return app
+
+
 def introduction(scene: Scene, link: str, staff_address: str, port_note: str) -> Iterator[str]:
     """What is printed: no line but the link is wider than a terminal of 80 columns."""
     yield from scene.opening
     yield from ("", f"  {scene.customer}:", "", f"    {link}")
     yield from ("", f'  {scene.staff} (demo: you are "{seller.STAFF}", no login):')
     yield from ("", f"    {staff_address}", "", "Try, with both open side by side:", "")
-    yield from (f"  {number}  {words}" for number, words in enumerate(scene.to_try, 1))
+    for number, words in enumerate(scene.to_try, 1):
+        yield from f"  {number}  {words}".replace("\n", "\n     ").split("\n")
     yield from ("", *scene.closing)
     yield f"{port_note}Data in a temporary folder, removed at the end."
     yield "Ctrl+C ends."
@@ -225,6 +295,7 @@ def introduction(scene: Scene, link: str, staff_address: str, port_note: str) ->
 def serve_demo(
     storage: FullStorage,
     clock: Clock,
+    outbox: Path,
     *,
     port: int | None = None,
     file: receivables.Receivables | None = None,
@@ -236,6 +307,7 @@ def serve_demo(
     Args:
         storage: where everything is kept.
         clock: the one clock of the demo.
+        outbox: the folder its e-mails go to.
         port: the port to listen on; where it is taken, another.
         file: the user's own receivables; the invented seller where None.
         today: False where the clock shows a day that was asked for.
@@ -244,19 +316,13 @@ def serve_demo(
     wanted = PORT if port is None else port
     with listen(wanted) as listener:
         found = listener.getsockname()[1]
-        address = f"http://{HOST}:{found}"
+        place = Place(f"http://{HOST}:{found}", OutboxTransport(outbox))
         if file is None:
-            scene = invented_scene(storage, clock, f"{address}/portal", today=today)
+            scene = invented_scene(storage, clock, place, today=today)
         else:
-            scene = own_scene(storage, clock, f"{address}/portal", file, today=today)
-        app = create_app(
-            scene.portal,
-            authorize=lambda _: Staff(seller.STAFF),
-            seller=scene.seller,
-            theme=Theme(colour="#1f5673"),
-            host=HostLinks(name="Demo ERP"),
-        )
+            scene = own_scene(storage, clock, place, file, today=today)
+        app = demo_app(scene, place)
         link = scene.portal.tokens.link(scene.customer_id, by=seller.STAFF)
         note = f"Port {wanted} was in use, so {found}. " if wanted not in (0, found) else ""
-        said = introduction(scene, link, f"{address}{STAFF_PATH}", note)
+        said = introduction(scene, link, place.staff_url, note)
         serve(guarded(app, found), listener, said, show=link if browser else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from email.headerregistry import Address
@@ -71,7 +72,7 @@ class Mailer:
         self._sender: Address = parse_address(sender, field="sender")
         self._seller = seller or Seller(urlsplit(portal.base_url).hostname or portal.base_url)
         self._staff = None if staff is None else parse_address(staff, field="staff")
-        self._staff_url = staff_url
+        self._staff_url = None if staff_url is None else _checked_url(staff_url)
         folder = None if templates is None else Path(templates)
         self._letters = Letters(self._seller, portal.timezone, templates=folder)
         portal.mailing.notify(MailKind.REPLY)
@@ -215,7 +216,7 @@ class Mailer:
         )
 
     def _staff_page(self, path: str) -> str | None:
-        return None if self._staff_url is None else f"{self._staff_url.rstrip('/')}/{path}"
+        return None if self._staff_url is None else f"{self._staff_url}/{path}"
 
     def _written(self, out: Outgoing) -> EmailMessage:
         """The message of an e-mail. A template that fails is a `MailError`: nothing was sent."""
@@ -239,6 +240,14 @@ class Mailer:
         if self._staff is None:
             raise MailError("there is no address of staff: Mailer(staff=...)")
         return self._staff.addr_spec
+
+
+def _checked_url(url: object) -> str:
+    """The address of the staff pages, without a final slash."""
+    if not isinstance(url, str) or not re.fullmatch(r"https?://[^\s<>\"]+", url):
+        rule = "must be an http address such as 'https://erp.example.com/settings/portal'"
+        raise InvalidValue.of("staff_url", url, rule)
+    return url.rstrip("/")
 
 
 def address_of(customer: Customer) -> str:

@@ -61,21 +61,20 @@ def compose(
     Raises:
         InvalidValue: an argument is not what it must be.
     """
-    author = parse_address(sender, field="sender").addr_spec
+    author = _mailbox("sender", sender, check_line("name", name, limit=255))
     subject = check_line("subject", letter.subject, limit=1000)
     shown = [
-        f"From: {_phrase(check_line('name', name, limit=255))}\n <{author}>",
+        f"From: {_phrase(name)}\n <{author.addr_spec}>",
         f"Subject: {_folded('Subject', subject)}",
     ]
     # Parsed, as only what is parsed is sent as it stands: where the email package of some Pythons
     # folds long names itself, it loses or adds spaces, and commas become those of a list.
     message = Parser(EmailMessage, policy=SMTP).parsestr("\n".join([*shown, "", ""]))
-    if not author.isascii():
-        message.replace_header("From", Address(name, addr_spec=author))
-    message["To"] = Address(addr_spec=parse_address(to, field="to").addr_spec)
+    if not author.addr_spec.isascii():
+        message.replace_header("From", author)
+    message["To"] = _mailbox("to", to)
     if reply_to is not None:
-        answers = parse_address(reply_to, field="reply_to").addr_spec
-        message["Reply-To"] = Address(addr_spec=answers)
+        message["Reply-To"] = _mailbox("reply_to", reply_to)
     message["Date"] = check_instant("date", date)
     message["Message-ID"] = check_line("message_id", message_id, limit=_LONGEST_LINE)
     message["Auto-Submitted"] = "auto-generated"
@@ -84,6 +83,11 @@ def compose(
     message.add_alternative(letter.html, subtype="html", cte=_encoding(letter.html))
     message["Content-Language"] = letter.language  # at last: earlier it went into the text part
     return message
+
+
+def _mailbox(field: str, text: str, name: str = "") -> Address:
+    found = parse_address(text, field=field)
+    return Address(name, found.username, found.domain)
 
 
 def _phrase(name: str) -> str:

@@ -376,7 +376,6 @@ class _Dialogue(smtplib.SMTP):
             raise MailOutcomeUnknown(f"The mail server {self._server} answered the e-mail {answer}")
 
     def _name_sender(self, envelope: Envelope) -> None:
-        self.command_encoding = "ascii"
         options = f" SIZE={len(envelope.content)}" if self.has_extn("size") else ""
         if envelope.needs_utf8:
             if not self.has_extn("smtputf8"):

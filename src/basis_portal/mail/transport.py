@@ -16,6 +16,7 @@ class Connection(Protocol):
         After an error other messages may be sent over the same connection.
 
         Raises:
+            InvalidValue: the message is not from one address to one address; it was not sent.
             MailRefused: the sender, the address or the message was refused; it was not sent.
             MailServerUnavailable: nobody took it; it was not sent.
             MailOutcomeUnknown: it may have been sent.

@@ -51,7 +51,7 @@ def many_mails(run: str | None = None) -> list[Mail]:
             f"E-{run}-{number * 7 % 37:02d}",
             kind=kinds[number * 3 % 5],
             queued_at=NOW + INSTANT * (number % 4),
-            due_at=NOW + INSTANT * (number % 3),
+            due_at=NOW + INSTANT * (number % 5),
             status=statuses[number % 6],
             customer_id=("ann", "ben", "ann")[number % 3] if run is None else f"C-{number}",
             run=run,

@@ -10,7 +10,7 @@ from ..answering import choose_language
 from ..faults import handle_faults
 from ..flask_app import make_app
 from ..site import Authorize, Site, Staff
-from . import actions, check, many, messages, preview, settings, token, tokens
+from . import actions, check, many, messages, preview, sending, settings, token, tokens
 from .frame import Refused, person, refuse_forged, show, typed
 
 PAGES = (
@@ -18,6 +18,7 @@ PAGES = (
     *tokens.PAGES,
     *token.PAGES,
     *actions.PAGES,
+    *sending.PAGES,
     *many.PAGES,
     *check.PAGES,
     *messages.PAGES,

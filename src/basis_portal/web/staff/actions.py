@@ -15,12 +15,13 @@ from ...errors import (
     NoActiveToken,
     TokenChanged,
 )
-from ..answering import _, site
-from . import answers
+from ..answering import _, language, site
+from . import answers, mails
 from .frame import customer_of, form_accepted, me, refuse_readers, show, to
 from .holders import Holder, holder_of
 from .place import Place
 from .reasons import typed_reason, wrong_reason
+from .sending import mail_link
 from .token import token_page
 from .tokens import show_closed
 
@@ -42,8 +43,8 @@ def generate_token(key: str) -> Response:
     return _done("generated", key)
 
 
-def _done(code: str, key: str) -> Response:
-    return to("show_token", done=code, key=key, **Place.asked().fields)
+def _done(code: str, key: str, **more: str) -> Response:
+    return to("show_token", done=code, key=key, **more, **Place.asked().fields)
 
 
 # --- regenerate -----------------------------------------------------------------------------
@@ -71,13 +72,23 @@ def regenerate_token(key: str) -> Response:
         return token_page(holder_of(key), 409, answer=answers.blocked(holder))
     except CustomerNotFound:
         raise NotFound from None
-    return _done("regenerated", key)
+    mail_id = request.form.get("mail", "")
+    if request.form.get("email") != "1" or not TOKEN_ID.fullmatch(mail_id) or not site().mailer:
+        return _done("regenerated", key)
+    holder = holder_of(key)
+    if (refusal := mail_link(holder, mail_id)) and holder.token:
+        status, why = refusal
+        reason = why.text if status != 503 else ""
+        answer = answers.and_mail(answers.regenerated(holder.token), why, why=reason)
+        return token_page(holder, status, answer=answer)
+    return _done("regenerated", key, mail=mail_id)
 
 
 def _regenerate_page(holder: Holder, status: int = 200, *, refused: str = "") -> Response:
     if holder.token is None:
         return token_page(holder, status, refused=refused)
-    days = site().portal.settings.get().config.token_expiry_days
+    config = site().portal.settings.get().config
+    days = config.token_expiry_days
     named = request.form.get("replaces", "")
     return show(
         "staff/token_regenerate.html",
@@ -88,6 +99,9 @@ def _regenerate_page(holder: Holder, status: int = 200, *, refused: str = "") ->
         replaces=named if TOKEN_ID.fullmatch(named) else holder.token.id,
         days=days,
         until=holder.now + dt.timedelta(days),
+        address=holder.address if mails.may_send(off=not config.enabled) else None,
+        mail_id=mails.new_mail_id(),
+        ticked=request.form.get("email") == "1",
         refused=refused,
     )
 
@@ -146,10 +160,24 @@ def _revoke_page(
         holder=holder,
         place=Place.asked(),
         known=site().portal.available(),
+        facts=_facts(holder),
         reason=request.form.get("reason", ""),
         refused=refused,
         wrong=wrong,
     )
+
+
+def _facts(holder: Holder) -> str:
+    """Where the link went, as far as that is known."""
+    facts, portal = [], site().portal
+    if holder.sent and holder.sent.settled_at:
+        sent_at = language().short_instant(holder.sent.settled_at, portal.timezone)
+        address = mails.address_in(holder.sent)
+        facts.append(_("last sent %(instant)s to %(address)s", instant=sent_at, address=address))
+    if holder.opened_at:
+        opened_at = language().short_instant(holder.opened_at, portal.timezone)
+        facts.append(_("last opened %(instant)s", instant=opened_at))
+    return "; ".join(facts)
 
 
 # --- copy -----------------------------------------------------------------------------------

@@ -5,12 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+import attrs
 from flask import request
 
+from ...domain.checks import check_id
+from ...domain.mail import MailStatus
 from ...domain.portal_token import PortalToken, TokenStatus
+from ...domain.url_keys import id_of
 from ..answering import _, language, site
+from . import mails
 from .frame import Answer
-from .holders import Holder
+from .holders import Holder, holder_of
 
 A_MOMENT = dt.timedelta(minutes=10)
 
@@ -21,11 +26,46 @@ def of_token(holder: Holder) -> Answer | None:
     """What the code in the address says was done, as long as that is still so."""
     known: dict[str, tuple[str, Callable[[PortalToken], Answer]]] = {
         "generated": (TokenStatus.ACTIVE, _generated),
-        "regenerated": (TokenStatus.ACTIVE, _regenerated),
+        "regenerated": (TokenStatus.ACTIVE, regenerated),
         "revoked": (TokenStatus.REVOKED, lambda _: revoked()),
     }
-    status, answer = known.get(request.args.get("done", ""), ("", None))
-    return answer(holder.token) if answer and holder.token and holder.status == status else None
+    done, mail = request.args.get("done", ""), mails.named(holder.id)
+    if done == "mailed":
+        return mails.outcome(mail, holder) if mail else None
+    status, answer = known.get(done, ("", None))
+    if answer is None or holder.token is None or holder.status != status:
+        return None
+    said = answer(holder.token)
+    if done != "regenerated" or mail is None:
+        return said
+    why = mails.problem_of(mail) if mail.status is MailStatus.FAILED else ""
+    return and_mail(said, mails.outcome(mail, holder), why=why)
+
+
+def of_mail_to(key: str) -> Answer | None:
+    """For the list: what became of the e-mail that the address names, to this customer."""
+    customer_id = id_of(key)
+    mail = mails.named(check_id("customer", customer_id)) if customer_id else None
+    if mail is None:
+        return None
+    holder = holder_of(key)
+    return about(holder, mails.outcome(mail, holder))
+
+
+def about(holder: Holder, answer: Answer) -> Answer:
+    """For the list: the same, with the name of the customer."""
+    words = _("%(customer)s: %(answer)s", customer=holder.name, answer=answer.text)
+    return attrs.evolve(answer, text=words)
+
+
+def and_mail(said: Answer, mail: Answer, *, why: str) -> Answer:
+    """Both of what was done at once: the token is a new one whatever became of the e-mail.
+
+    ``why`` it was certainly not sent, or nothing.
+    """
+    title = _("Token regenerated, not e-mailed") if why else said.title
+    words = _("The e-mail was not sent: %(reason)s", reason=why) if why else mail.text
+    return Answer(title, f"{said.text} {words}", failed=mail.failed)
 
 
 def _generated(token: PortalToken) -> Answer:
@@ -33,7 +73,8 @@ def _generated(token: PortalToken) -> Answer:
     return Answer(_("Token generated"), words)
 
 
-def _regenerated(token: PortalToken) -> Answer:
+def regenerated(token: PortalToken) -> Answer:
+    """The token was replaced by this one."""
     words = _(
         "Token regenerated. The old link no longer works; the new one works until %(until)s.",
         until=_until(token),

@@ -6,8 +6,8 @@ from flask import Response, request
 
 from ...domain.audit import Cause
 from ...domain.phrases import Phrase
+from ...domain.url_keys import key_of
 from ...portal import LinkCheck
-from ..addresses import key_of
 from ..answering import _, language, site
 from .frame import Answer, form_accepted, refuse_readers, show
 from .holders import Holder, holder_of

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from ...domain.checks import check_id
 from ...domain.customers import Customer
-from ..addresses import id_of
+from ...domain.url_keys import id_of
 from ..answering import _, site
 from ..forms import is_from_another_site, typed_texts
 from ..site import Staff
@@ -22,10 +22,17 @@ _KEPT = ("text", "welcome_message", "reason")
 
 @attrs.define(frozen=True)
 class Answer:
-    """What became of the last action: what is said under the heading, and in short in the title."""
+    """What became of the last action: what is said under the heading, and in short in the title.
+
+    Attributes:
+        title: in short.
+        text: what is said.
+        failed: True where it is to be heard that what was asked for was not done.
+    """
 
     title: str
     text: str
+    failed: bool = False
 
 
 class Refused(Exception):

@@ -17,6 +17,7 @@ WORDS = {
     AuditEvent.ENDED: Phrase("Token revoked"),
     AuditEvent.LINK_COPIED: Phrase("Link copied"),
     AuditEvent.LINK_MAILED: Phrase("Link e-mailed"),
+    AuditEvent.LINK_NOT_MAILED: Phrase("E-mailing the link failed"),
     AuditEvent.LINK_SHOWN: Phrase("Link shown on this page"),
     AuditEvent.OPENED: Phrase("Link opened"),
     AuditEvent.PREVIEWED: Phrase("Previewed as customer"),
@@ -36,6 +37,13 @@ _REFUSED = {
     Cause.CUSTOMER_UNKNOWN: Phrase("Link refused: no such customer"),
     Cause.CUSTOMER_BLOCKED: Phrase("Link refused: the customer was blocked"),
     Cause.FAULT: Phrase("Link refused: a check failed"),
+}
+# By nobody of the staff: somebody pressed the button on a page that refused an expired link.
+_ASKED_FOR = {
+    AuditEvent.LINK_MAILED: Phrase("Link e-mailed, as asked for on the page of an expired link"),
+    AuditEvent.LINK_NOT_MAILED: Phrase(
+        "E-mailing the link failed, which was asked for on the page of an expired link"
+    ),
 }
 
 
@@ -74,4 +82,6 @@ def _what(entry: AuditEntry) -> str:
         phrase = _REFUSED.get(entry.cause, phrase)
     if entry.event is AuditEvent.ENDED and entry.cause is Cause.REPLACED:
         phrase = Phrase("Token replaced: the old link no longer works")
+    if entry.by is None:
+        phrase = _ASKED_FOR.get(entry.event, phrase)
     return language().say(phrase)

@@ -10,8 +10,11 @@ from werkzeug.exceptions import NotFound
 
 from ...domain.checks import check_id
 from ...domain.customers import Customer
+from ...domain.mail import Mail
+from ...domain.mail_address import read_address
 from ...domain.portal_token import PortalToken, TokenStatus
-from ..addresses import id_of, key_of
+from ...domain.url_keys import id_of, key_of
+from ...errors import InvalidValue
 from ..answering import site
 
 WEEK = dt.timedelta(days=7)
@@ -27,6 +30,8 @@ class Holder:
         token: its latest token, or None.
         opened_at: when that token was last opened, or None.
         now: the instant of which this is true.
+        mailed: the e-mail that last brought the customer a link, or None; only where the pages
+            have a mailer.
     """
 
     id: str
@@ -34,6 +39,7 @@ class Holder:
     token: PortalToken | None
     opened_at: dt.datetime | None
     now: dt.datetime
+    mailed: Mail | None = None
 
     @property
     def key(self) -> str:
@@ -66,11 +72,36 @@ class Holder:
         return self.customer is None or self.customer.blocked
 
     @property
+    def address(self) -> str | None:
+        """Where an e-mail to the customer goes: the one address on file, or None."""
+        return mail_address(self.customer) if self.customer else None
+
+    @property
+    def can_be_sent(self) -> bool:
+        """True where there is a link that works, and an address to e-mail it to."""
+        return self.is_active and not self.is_shut_out and self.address is not None
+
+    @property
+    def sent(self) -> Mail | None:
+        """The e-mail that last brought the present token's link, or None."""
+        is_of_it = self.mailed and self.token and self.mailed.token_id == self.token.id
+        return self.mailed if is_of_it else None
+
+    @property
     def days_left(self) -> int | None:
         """Whole days until an active token expires, within the last week; else None."""
         if self.token is None or not self.is_active or self.token.expires_at - self.now > WEEK:
             return None
         return (self.token.expires_at - self.now).days
+
+
+def mail_address(customer: Customer) -> str | None:
+    """Where an e-mail to a customer goes: the one address on file, or None."""
+    try:
+        found = read_address(customer.email) if customer.email else None
+    except InvalidValue:
+        return None
+    return f"{found.local}@{found.domain}" if found else None
 
 
 def with_tokens(customers: Iterable[Customer]) -> Sequence[Holder]:
@@ -92,6 +123,7 @@ def _holders(
 ) -> Sequence[Holder]:
     portal = site().portal
     opened = portal.tokens.last_opened([token.id for _, _, token in found if token])
+    mailed = portal.mailing.last_sent([one for one, _, _ in found]) if site().mailer else {}
     now = portal.now()
     return [
         Holder(
@@ -100,6 +132,7 @@ def _holders(
             token,
             opened.get(token.id) if token else None,
             now,
+            mailed.get(one),
         )
         for one, customer, token in found
     ]

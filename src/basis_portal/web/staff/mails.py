@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 
 from flask import request
 
@@ -12,15 +13,38 @@ from ...domain.mail import (
     MAILS_AT_ONCE,
     MAILS_WITHIN,
     Mail,
+    MailKind,
     MailStatus,
 )
-from ...links import new_token_id
+from ...domain.phrases import Phrase
 from ..answering import _, language, site
 from .frame import Answer, me
 from .holders import Holder
 
 LOOKED_AT = 50
 """How many of a customer's e-mails are looked through, the newest first."""
+NOTES = {
+    MailStatus.QUEUED: Phrase(
+        "An e-mail with the link has been waiting to be sent since %(instant)s."
+    ),
+    MailStatus.SENDING: Phrase(
+        "The e-mail to %(address)s is being sent. Load this page again to see what became of it."
+    ),
+    MailStatus.FAILED: Phrase("The e-mail of %(instant)s to %(address)s was not sent. %(problem)s"),
+    MailStatus.UNKNOWN: Phrase(
+        "Nobody knows whether the e-mail of %(instant)s to %(address)s arrived. Ask before you "
+        "send it again."
+    ),
+}
+"""What is said of an e-mail with the present link that was not, or perhaps not, sent."""
+
+_SENT_TODAY = Phrase("E-mailed to %(address)s at %(time)s.")
+_SENT = Phrase("E-mailed to %(address)s on %(instant)s.")
+_PERHAPS = Phrase(
+    "Nobody knows whether the e-mail to %(address)s was sent. It may have arrived; ask before you "
+    "send it again."
+)
+_FAILED = Phrase("%(problem)s The token is unchanged; you can still copy the link.")
 
 
 def may_send(*, off: bool) -> bool:
@@ -30,45 +54,49 @@ def may_send(*, off: bool) -> bool:
 
 def new_mail_id() -> str:
     """For a form: the id of the e-mail it sends, one however often it is sent."""
-    return new_token_id()
+    return secrets.token_urlsafe(16)
 
 
 def named(customer_id: str) -> Mail | None:
-    """The e-mail to a customer that this address names, or None."""
+    """The e-mail to a customer that this address names and that staff had sent, or None."""
     mail_id = request.args.get("mail", "")
     found = _latest(customer_id) if mail_id else []
-    return next((mail for mail in found if mail.id == mail_id), None)
+    of_staff = (mail for mail in found if mail.kind is MailKind.LINK and mail.run is None)
+    return next((mail for mail in of_staff if mail.id == mail_id), None)
 
 
-def note_on(holder: Holder, told: Mail | None) -> str:
+def note_on(holder: Holder, told: Mail | None) -> Answer | None:
     """What is to be known of the last e-mail with the present link, unless it was sent.
 
     Nothing of the one that was ``told`` of already.
     """
     if site().mailer is None or holder.token is None:
-        return ""
+        return None
     last = next((mail for mail in _latest(holder.id) if mail.kind in LINK_KINDS), None)
     if last is None or last == told or last.token_id not in (None, holder.token.id):
-        return ""
-    values = {"instant": _short(last.settled_at or last.queued_at), "address": _address(last)}
-    match _status(last):
-        case MailStatus.QUEUED:
-            return _("An e-mail with the link has been waiting to be sent since %(instant)s.", **values)
-        case MailStatus.SENDING:
-            return _being_sent(last)
-        case MailStatus.FAILED:
-            return _(
-                "The e-mail of %(instant)s to %(address)s was not sent. %(problem)s",
-                problem=problem_of(last),
-                **values,
-            )
-        case MailStatus.UNKNOWN:
-            return _(
-                "Nobody knows whether the e-mail of %(instant)s to %(address)s arrived. Ask before "
-                "you send it again.",
-                **values,
-            )
-    return ""
+        return None
+    status = _status(last)
+    if status not in NOTES:
+        return None
+    failed = status in (MailStatus.FAILED, MailStatus.UNKNOWN)
+    return Answer(_("E-mail"), _say(NOTES[status], last), failed=failed)
+
+
+def _say(phrase: Phrase, mail: Mail) -> str:
+    zone = site().portal.timezone
+    return language().say(
+        phrase,
+        None,
+        address=address_in(mail),
+        instant=language().short_instant(_at(mail), zone),
+        time=language().time(_at(mail), zone),
+        problem=problem_of(mail),
+    )
+
+
+def _at(mail: Mail) -> dt.datetime:
+    """When it was settled, or else asked for."""
+    return mail.settled_at or mail.queued_at
 
 
 def _latest(customer_id: str) -> list[Mail]:
@@ -80,44 +108,19 @@ def _latest(customer_id: str) -> list[Mail]:
 
 def outcome(mail: Mail, holder: Holder) -> Answer:
     """What became of an e-mail that staff had sent."""
-    values = {"address": _address(mail)}
     match _status(mail):
         case MailStatus.SENT:
-            return Answer(_("E-mailed"), _sent(mail))
-        case MailStatus.FAILED if holder.is_active:
-            words = _(
-                "%(problem)s The token is unchanged; you can still copy the link.",
-                problem=problem_of(mail),
-            )
-            return not_sent(words)
-        case MailStatus.UNKNOWN:
-            words = _(
-                "Nobody knows whether the e-mail to %(address)s was sent. It may have arrived; ask "
-                "before you send it again.",
-                **values,
-            )
-            return Answer(_("Perhaps sent"), words, failed=True)
+            return Answer(_("E-mailed"), _say(_SENT_TODAY if _is_today(mail) else _SENT, mail))
         case MailStatus.SENDING:
-            return Answer(_("Being sent"), _being_sent(mail))
-    return not_sent(problem_of(mail))
+            return Answer(_("Being sent"), _say(NOTES[MailStatus.SENDING], mail))
+        case MailStatus.UNKNOWN:
+            return Answer(_("Perhaps sent"), _say(_PERHAPS, mail), failed=True)
+    return not_sent(_say(_FAILED, mail) if holder.is_active else problem_of(mail))
 
 
-def _sent(mail: Mail) -> str:
-    at = mail.settled_at or mail.queued_at
+def _is_today(mail: Mail) -> bool:
     portal = site().portal
-    if at.astimezone(portal.timezone).date() == portal.today():
-        time = language().time(at, portal.timezone)
-        return _("E-mailed to %(address)s at %(time)s.", address=_address(mail), time=time)
-    return _(
-        "E-mailed to %(address)s on %(instant)s.", address=_address(mail), instant=_short(at)
-    )
-
-
-def _being_sent(mail: Mail) -> str:
-    return _(
-        "The e-mail to %(address)s is being sent. Load this page again to see what became of it.",
-        address=_address(mail),
-    )
+    return _at(mail).astimezone(portal.timezone).date() == portal.today()
 
 
 def _status(mail: Mail) -> MailStatus:
@@ -159,18 +162,15 @@ def too_many(retry_at: dt.datetime | None) -> Answer:
 def no_address(holder: Holder) -> Answer:
     """There is no address on file, or it is none."""
     if holder.customer is None or not holder.customer.email:
-        words = _("%(customer)s has no e-mail address. Nothing was sent.", customer=holder.name)
+        words = _("%(customer)s has no e-mail address: nothing was sent.", customer=holder.name)
     else:
         words = _(
-            "The e-mail address on file cannot be used: %(address)s. Nothing was sent.",
+            "Nothing was sent: the e-mail address on file cannot be used. It is %(address)s",
             address=holder.customer.email,
         )
     return not_sent(words)
 
 
-def _address(mail: Mail) -> str:
+def address_in(mail: Mail) -> str:
+    """Where it was sent."""
     return mail.address or _("the address on file")
-
-
-def _short(instant: dt.datetime) -> str:
-    return language().short_instant(instant, site().portal.timezone)

@@ -13,7 +13,9 @@ from ...errors import StorageError
 from ..answering import _, language, site
 from .acts import Act, micros
 from .frame import Answer, form_accepted, me, refuse_readers, show, to
+from .mails import may_send
 from .place import Place
+from .post import Post
 from .reasons import typed_reason, wrong_reason
 from .tally import Tally
 from .tokens import show_closed
@@ -37,14 +39,19 @@ def generate_missing() -> Response:
     """Issue a token to everybody without one. Doing it twice issues nothing twice."""
     if not form_accepted():
         return _missing_page(403, refused=_("Please press Generate missing tokens once more."))
-    tally = Tally()
+    tally, post, began = Tally(), Post.asked(), site().portal.now()
     try:
-        tally.add(site().portal.tokens.ensure_many(_everybody(), by=me().name))
+        results = site().portal.tokens.ensure_many(_everybody(), by=me().name)
+        post.queue(tally.counting(results))
     except StorageError:
-        if not tally.issued:
+        if not tally.issued and post.since is None:
             raise
-        return _missing_page(503, refused=_stopped(tally))
-    return to("show_tokens", done="issued", **tally.fields, **Place.asked().fields)
+        return _missing_page(503, refused=_stopped(tally), post=post.going_on(began))
+    return _issued(tally, post)
+
+
+def _issued(tally: Tally, post: Post) -> Response:
+    return to("show_tokens", done="issued", **tally.fields, **post.fields, **Place.asked().fields)
 
 
 def _everybody() -> Iterator[str]:
@@ -67,7 +74,7 @@ def _stopped(tally: Tally) -> str:
     )
 
 
-def _missing_page(status: int = 200, *, refused: str = "") -> Response:
+def _missing_page(status: int = 200, *, refused: str = "", post: Post | None = None) -> Response:
     off = not site().portal.settings.get().config.enabled
     return show(
         "staff/tokens_missing.html",
@@ -75,6 +82,8 @@ def _missing_page(status: int = 200, *, refused: str = "") -> Response:
         section="tokens",
         place=Place.asked(),
         off=off,
+        sending=may_send(off=off),
+        post=post or Post.asked(),
         refused=refused,
     )
 
@@ -127,7 +136,9 @@ def _revoke_all_page(
     refused: str = "",
     errors: Mapping[str, str] | None = None,
 ) -> Response:
+    portal = site().portal
     left = sum(map(len, act.customers())) if act else 0
+    off = not portal.available() or not portal.settings.get().config.enabled
     return show(
         "staff/tokens_revoke_all.html",
         status,
@@ -136,6 +147,8 @@ def _revoke_all_page(
         counts=_counts(),
         act=act,
         left=left,
+        sending=may_send(off=off),
+        post=Post.asked() if act else None,
         answer=_revoked(left) if act else None,
         refused=refused,
         errors=errors or {},
@@ -174,7 +187,7 @@ def _revoked(number: int) -> Answer:
 
 def issue_again() -> Response:
     """Give new tokens to the customers of one act, and to no others."""
-    act, tally = Act.named(request.form), Tally()
+    act, tally, post = Act.named(request.form), Tally(), Post.asked()
     if act is None:
         raise NotFound
     if not form_accepted():
@@ -182,12 +195,13 @@ def issue_again() -> Response:
         return _revoke_all_page(403, act=act, refused=refused)
     try:
         for customers in act.customers():
-            tally.add(site().portal.tokens.regenerate_many(customers, by=me().name))
+            results = site().portal.tokens.regenerate_many(customers, by=me().name)
+            post.queue(tally.counting(results))
     except StorageError:
         if not tally.issued:
             raise
         return _revoke_all_page(503, act=act, refused=_stopped(tally))
-    return to("show_tokens", done="issued", **tally.fields, **Place.asked().fields)
+    return _issued(tally, post)
 
 
 PAGES = (

@@ -13,18 +13,22 @@ from werkzeug.exceptions import BadRequest, NotFound
 from ...domain.checks import check_id
 from ...domain.customers import Customer
 from ...domain.documents import Document
+from ...domain.mail import MailKind, MailStatus
 from ...domain.messages import MESSAGE_LIMIT, Author, InternalNote, Message, message_text
 from ...domain.paging import Page, instant_key
+from ...domain.portal_token import EndedAs
+from ...domain.url_keys import id_of, key_of
 from ...domain.visibility import BASE_RULES
 from ...errors import DocumentNotFound, InvalidValue
 from ...i18n.words import DOCUMENT_WORDS
-from ..addresses import id_of, key_of
 from ..answering import _, language, site
 from ..forms import key_of_form
 from .frame import Answer, form_accepted, me, show, to
+from .holders import mail_address
 
 PAGE = 50
 FIRST_LINE = 120
+NOTICES = 20  # e-mails among which that of the last reply is looked for
 REPLY, NOTE, READ = "reply", "note", "read"
 
 Text = TypeVar("Text", Message, InternalNote)
@@ -161,7 +165,8 @@ def show_thread(key: str) -> Response:
     """The messages of a customer, our answers and our notes, and two boxes to write."""
     after = request.args.get("after") or None
     found = Conversation.of(key, after)
-    return _show(found, after=after, done=_answer(request.args.get("done", ""), found.name))
+    done = request.args.get("done", "")
+    return _show(found, after=after, done=_answer(done, found))
 
 
 def _show(
@@ -308,18 +313,39 @@ def _subject(key: str) -> str | None:
 # --- what is said ---------------------------------------------------------------------------
 
 
-def _answer(code: str, name: str) -> Answer | None:
+def _answer(code: str, found: Conversation) -> Answer | None:
     """The words for a code; None for a code that nobody gave."""
     if code == "replied":
-        return Answer(_("Reply sent"), _("Reply sent."))
+        words = " ".join(filter(None, [_("Reply sent."), _notice(found)]))
+        return Answer(_("Reply sent"), words)
     if code == "noted":
         return Answer(_("Note saved"), _("Note saved. The customer never sees it."))
     if code == "read":
         return Answer(_("Marked as read"), _("Marked as read."))
     if code == "unseen":
-        text = _("%(name)s wrote meanwhile: see below. Nothing was marked as read.", name=name)
+        text = _(
+            "%(name)s wrote meanwhile: see below. Nothing was marked as read.", name=found.name
+        )
         return Answer(_("Not marked as read"), text)
     return None
+
+
+def _notice(found: Conversation) -> str:
+    """Where the customer is told of the reply by e-mail; nothing where no e-mail waits to do so."""
+    portal, customer = site().portal, found.customer
+    latest = portal.mailing.of_customer(found.customer_id, limit=NOTICES).items
+    last = next((mail for mail in latest if mail.kind is MailKind.REPLY), None)
+    if customer is None or customer.blocked or last is None or last.status is not MailStatus.QUEUED:
+        return ""
+    config, token = portal.settings.get().config, portal.tokens.get(customer.id)
+    if not (config.enabled and config.allow_messages):
+        return ""
+    if token is not None and token.ended_as is EndedAs.REVOKED:
+        return ""
+    address = mail_address(customer)
+    if address is None:
+        return _("%(name)s has no e-mail address, and is not told of it.", name=customer.name)
+    return _("%(name)s gets an e-mail at %(address)s.", name=customer.name, address=address)
 
 
 def _once_more(box: str) -> str:

@@ -14,7 +14,7 @@ from flask import request
 
 from ...domain.checks import is_storable
 from ...domain.phrases import Phrase
-from ..addresses import id_of, key_of
+from ...domain.url_keys import id_of, key_of
 from ..forms import searched
 
 SOON = "soon"

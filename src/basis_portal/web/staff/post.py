@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import secrets
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from flask import request
 from ...domain.mail import MailStatus
 from ...domain.phrases import Phrase
 from ...portal import IssueResult, Outcome
-from ..answering import language, site
+from ..answering import _, language, site
 from .acts import micros
 from .frame import me
 from .mails import may_send
@@ -57,9 +58,9 @@ class Post:
             int(since) if _INSTANT.fullmatch(since) else None,
         )
 
-    def going_on(self) -> Post:
-        """The same for a form that goes on with what began now."""
-        return attrs.evolve(self, since=self.since or micros(site().portal.now()))
+    def going_on(self, began: dt.datetime) -> Post:
+        """The same for the form that goes on with what began then."""
+        return self if self.since is not None else attrs.evolve(self, since=micros(began))
 
     def queue(self, results: Iterable[IssueResult]) -> None:
         """Have tokens issued, and an e-mail queued for each customer who has an address."""
@@ -92,8 +93,8 @@ class Post:
 
 
 def _new_run() -> str:
-    portal = site().portal
-    return f"generated {portal.now().astimezone(portal.timezone):%Y-%m-%d %H:%M} {secrets.token_urlsafe(8)}"
+    now = site().portal.now().astimezone(site().portal.timezone)
+    return f"generated {now:%Y-%m-%d %H:%M} {secrets.token_urlsafe(8)}"
 
 
 def how_far() -> str:
@@ -110,6 +111,6 @@ def how_far() -> str:
             "%(count)s e-mails queued; they go out with the next run of 'basis-portal mail run'.",
             report.total,
         )
-    numbers = ((words, getattr(report, status.value)) for status, words in _WORDS.items())
-    told = [language().say(words, count=number) for words, number in numbers if number]
-    return language().gettext("E-mails: %(numbers)s.", numbers=", ".join(told))
+    numbers = ((words.one, getattr(report, status.value)) for status, words in _WORDS.items())
+    told = [_(words, count=language().count(number)) for words, number in numbers if number]
+    return _("E-mails: %(numbers)s.", numbers=", ".join(told))

@@ -8,9 +8,9 @@ from flask import Blueprint, Response, g, request, url_for
 
 from ...domain.checks import check_id
 from ...domain.phrases import Phrase
+from ...domain.url_keys import id_of
 from ...errors import CustomerBlocked, CustomerNotFound, InvalidValue
 from ...portal import PortalAccess
-from ..addresses import id_of
 from ..answering import language, site
 from ..customer import customer_pages
 from ..forms import searched

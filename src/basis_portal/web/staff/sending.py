@@ -9,13 +9,14 @@ from flask import Response, request
 from werkzeug.exceptions import NotFound
 
 from ...domain.mail import Mail
-from ...domain.portal_token import TOKEN_ID
+from ...domain.portal_token import TOKEN_ID, PortalToken
 from ...errors import (
     CustomerBlocked,
     CustomerNotFound,
     MailError,
     NoActiveToken,
     NoMailAddress,
+    PortalError,
     PortalNotAvailable,
     StorageError,
     TooManyMails,
@@ -32,6 +33,7 @@ log: logging.Logger = logging.getLogger("basis_portal.web")
 
 LIST = "list"
 """What a form says that stands in the list: staff go on there."""
+REFUSALS = (NoMailAddress, NoActiveToken, CustomerBlocked, CustomerNotFound, PortalNotAvailable)
 
 
 class _SendsOnce(Protocol):
@@ -69,42 +71,47 @@ def mail_link(holder: Holder, mail_id: str) -> tuple[int, Answer] | None:
         log.warning("the e-mail %s was not sent, or perhaps not", mail_id[:8], exc_info=error)
     except TooManyMails as found:
         return 429, mails.too_many(found.retry_at)
-    except NoMailAddress:
-        return 409, mails.no_address(holder)
-    except NoActiveToken:
-        return 409, _no_link(holder)
-    except CustomerBlocked:
-        return 409, answers.blocked(holder)
-    except CustomerNotFound:
-        words = _("There is no such customer in %(erp)s any more.", erp=site().host.name)
-        return 409, mails.not_sent(words)
-    except PortalNotAvailable:
-        if not site().portal.available():
-            raise
-        words = _("The portal is off, and the link would show nothing. Nothing was sent.")
-        return 409, mails.not_sent(words)
+    except REFUSALS as error:
+        return 409, _refusal(error, holder)
     except StorageError:
         # It may have failed after the mail server took the e-mail.
         log.exception("the storage failed while the e-mail %s was sent", mail_id[:8])
-        words = _("The storage failed. The e-mail may have been sent: ask before you send it again.")
+        words = _("The storage failed. Nobody knows whether the e-mail was sent.")
         return 503, mails.not_sent(words)
     return None
 
 
-def _no_link(holder: Holder) -> Answer:
-    token = site().portal.tokens.get(holder.id)
+def _refusal(error: PortalError, holder: Holder) -> Answer:
+    """Why no e-mail was begun."""
+    erp, portal = site().host.name, site().portal
+    match error:
+        case NoMailAddress():
+            answer = mails.no_address(holder)
+        case NoActiveToken():
+            answer = _no_link(portal.tokens.get(holder.id))
+        case CustomerBlocked():
+            answer = answers.blocked(holder)
+        case CustomerNotFound():
+            answer = mails.not_sent(_("There is no such customer in %(erp)s any more.", erp=erp))
+        case _ if portal.available():
+            words = _("The portal is off: the link would show nothing, and was not sent.")
+            answer = mails.not_sent(words)
+        case _:
+            raise error
+    return answer
+
+
+def _no_link(token: PortalToken | None) -> Answer:
     if token is not None and token.ended_at is not None:
         return answers.already_ended(token)
-    return mails.not_sent(_("There is no active token, and so no link. Nothing was sent."))
+    return mails.not_sent(_("There is no active token, and so no link to send."))
 
 
 def _is_from_list() -> bool:
     return request.form.get("at") == LIST
 
 
-def _page(
-    key: str, status: int, *, answer: Answer | None = None, refused: str = ""
-) -> Response:
+def _page(key: str, status: int, *, answer: Answer | None = None, refused: str = "") -> Response:
     """The page that the form stands on, with what became of it."""
     holder = holder_of(key)
     if not _is_from_list():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import attrs
 from flask import request
@@ -42,14 +42,15 @@ class Tally:
     blocked: int = 0
     bare: int = 0
 
-    def add(self, results: Iterable[IssueResult]) -> None:
-        """Count results as they come; what was counted before a failure stays."""
+    def counting(self, results: Iterable[IssueResult]) -> Iterator[IssueResult]:
+        """The same results, counted as they come; what was counted before a failure stays."""
         for one in results:
             self.revoked += one.why is Skipped.REVOKED
             self.blocked += one.why is Skipped.BLOCKED
             if one.outcome is Outcome.ISSUED:
                 self.issued += 1
                 self.bare += one.customer is None or not one.customer.email
+            yield one
 
     @property
     def fields(self) -> dict[str, int]:
@@ -62,11 +63,11 @@ class Tally:
         given = {name: request.args.get(name, "") for name in WORDS}
         return cls(**{name: int(n) if _NUMBER.fullmatch(n) else 0 for name, n in given.items()})
 
-    def answer(self) -> Answer:
-        """The numbers in words; of who was left out only what is not 0."""
+    def answer(self, more: str = "") -> Answer:
+        """The numbers in words, and ``more``; of who was left out only what is not 0."""
         issued, *others = [
             language().say(WORDS[name], number)
             for name, number in self.fields.items()
             if number or name == "issued"
         ]
-        return Answer(issued, f"{', '.join([issued, *others])}.")
+        return Answer(issued, f"{', '.join([issued, *others])}. {more}".rstrip())

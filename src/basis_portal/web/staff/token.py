@@ -6,7 +6,7 @@ from flask import Response, request
 
 from ...errors import NoActiveToken
 from ..answering import site
-from . import answers
+from . import answers, mails
 from .frame import Answer, me, show
 from .happened import happened
 from .holders import Holder, holder_of
@@ -42,6 +42,8 @@ def token_page(
     portal, shown = site().portal, None if refused else _link(holder)
     earlier = [one for one in portal.tokens.history(holder.id) if one != holder.token]
     trail = request.args.get("trail") or None
+    note = mails.note_on(holder, mails.named(holder.id) if answer else None)
+    off = not portal.settings.get().config.enabled
     return show(
         "staff/token.html",
         status,
@@ -52,7 +54,12 @@ def token_page(
         answer=answer,
         refused=refused,
         unsaved=unsaved,
-        off=not portal.settings.get().config.enabled,
+        off=off,
+        sending=mails.may_send(off=off),
+        new_mail_id=mails.new_mail_id,
+        note=note,
+        # What an answer of another status tells is no trouble of the mail server's.
+        trouble=bool((note and note.failed) or (answer and answer.failed and status == 200)),
         earlier=earlier[: -EARLIER - 1 : -1],
         trail=trail,
         happened=happened(holder.id, trail),

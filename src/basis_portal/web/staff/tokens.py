@@ -8,9 +8,11 @@ from flask import Response, request
 
 from ...domain.portal_token import TokenStatus
 from ..answering import language, site
+from . import answers, mails
 from .frame import Answer, show
 from .holders import WEEK, Holder, with_customers, with_tokens
 from .place import SOON, STATUSES, Place
+from .post import how_far
 from .tally import Tally
 
 PAGE = 50
@@ -21,16 +23,35 @@ def show_tokens() -> Response:
     place, portal = Place.asked(), site().portal
     if not portal.available():
         return show_closed(place)
+    done, answer = request.args.get("done"), None
+    if done == "issued":
+        answer = Tally.asked().answer(how_far())
+    elif done == "mailed":
+        answer = answers.of_mail_to(request.args.get("customer", ""))
+    return tokens_page(place, answer=answer)
+
+
+def tokens_page(
+    place: Place, status: int = 200, *, answer: Answer | None = None, refused: str = ""
+) -> Response:
+    """A page of the list, with what became of an action."""
+    portal = site().portal
     holders, following = _found(place)
+    off = not portal.settings.get().config.enabled
     return show(
         "staff/tokens.html",
+        status,
         section="tokens",
         place=place,
         holders=holders,
         following=following,
         statuses=[(value, language().say(words)) for value, words in STATUSES.items()],
-        off=not portal.settings.get().config.enabled,
-        answer=Tally.asked().answer() if request.args.get("done") == "issued" else None,
+        off=off,
+        sending=mails.may_send(off=off),
+        new_mail_id=mails.new_mail_id,
+        answer=answer,
+        trouble=bool(answer and answer.failed and status == 200),
+        refused=refused,
     )
 
 
