@@ -6,6 +6,7 @@ import datetime as dt
 import http.client
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -348,16 +349,16 @@ def test_who_reads_a_file_that_breaks_off_is_told(
         ledger.portal = portal if revoke else None
         ledger._pages = 0
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        assert answer.status == 200
-        if not revoke:
-            assert answer.read().endswith(b",end,,,,,,,,\r\n")
-            continue
-        with pytest.raises(http.client.IncompleteRead) as broken:
-            answer.read()
-        assert broken.value.partial.endswith(b",incomplete,,,,,,,,\r\n")
-        connection.close()
+        with closing(connection):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert answer.status == 200
+            if not revoke:
+                assert answer.read().endswith(b",end,,,,,,,,\r\n")
+                continue
+            with pytest.raises(http.client.IncompleteRead) as broken:
+                answer.read()
+            assert broken.value.partial.endswith(b",incomplete,,,,,,,,\r\n")
 
 
 # --- the host's own files -------------------------------------------------------------------

@@ -20,7 +20,6 @@ def answer_the_button() -> Response | None:
     nothing may depend on whether it opens. What GET brings is the page of the address, as ever.
     """
     if not site().renewals or request.method != "POST" or BUTTON not in request.args:
-        site().portal.mailing.ask_for_renewal(request.path.split("/")[1])
         return None
     site().portal.mailing.ask_for_renewal(request.path.split("/")[1])
     return show("customer/new_link.html", access=None, typed=typed_texts("text"))
