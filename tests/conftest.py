@@ -244,6 +244,7 @@ def _whole_state(storage: Any) -> dict[str, Any]:
         "tokens": tokens,
         "opened": storage.tokens.last_opened([t.id for found in tokens.values() for t in found]),
         "messages": {one: list(storage.messages.page(one, limit=10**6)) for one in ids},
+        "mails": {one: list(storage.mails.of_customer(one, limit=10**6)) for one in ids},
         "notes": {one: list(storage.messages.notes(one)) for one in ids},
         "trail": trail,
     }

@@ -429,6 +429,26 @@ class Mailing:
             log().warning("%d e-mails may have been sent by a worker that ended", found)
         return found
 
+    def give_up_queued(self) -> int:
+        """Note as of unknown outcome all that is queued, due or not; how many there were.
+
+        After a backup was restored: what was queued then may have been sent since. Works in
+        transactions of one each, so that repeating it is harmless.
+        """
+        self._context.require_management()
+        now, found = self._context.now(), 0
+
+        def work(unit: UnitOfWork) -> bool:
+            taken = unit.mails.claim(dt.datetime.max.replace(tzinfo=dt.UTC))
+            if taken is None:
+                return False
+            change = {"status": MailStatus.UNKNOWN, "claimed_at": None, "settled_at": now}
+            return unit.mails.change(taken, attrs.evolve(taken, **change))  # type: ignore[arg-type]
+
+        while self._context.transact(work):
+            found += 1
+        return found
+
     def _skip(self, mail: Mail, why: MailSkip) -> Mail:
         now = self._context.now()
         done = attrs.evolve(mail, status=MailStatus.SKIPPED, settled_at=now, problem=why.value)

@@ -16,11 +16,11 @@ from tests.web.conftest import Failing, WithFiles
 
 from basis_portal import Customer, Edition, Portal
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.mail import Mailer
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import HostLinks, Staff, Theme, create_app
-from basis_portal.web.addresses import key_of
 
 KEY = "a secret for tests alone, at least 32 bytes"
 NOW = dt.datetime(2026, 4, 14, 9, 12, tzinfo=dt.UTC)

@@ -21,7 +21,7 @@ from basis_portal import (
     StorageError,
 )
 from basis_portal.demo import seller as demo
-from basis_portal.web.addresses import key_of
+from basis_portal.domain.url_keys import key_of
 
 Lead = Callable[[Shop, Any], Any]
 """Brings a shop and a page of a browser into a state."""

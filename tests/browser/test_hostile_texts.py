@@ -21,8 +21,8 @@ from basis_portal import (
     LedgerEntry,
     Seller,
 )
+from basis_portal.domain.url_keys import key_of
 from basis_portal.testing.builders import a_payment, an_allocation
-from basis_portal.web.addresses import key_of
 
 ID = "X/<script>alert(1)</script>#?%20 '\""
 PAYLOADS = [

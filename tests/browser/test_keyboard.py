@@ -7,7 +7,7 @@ from tests.browser.sites import Serve
 from tests.browser.visits import OpenPage
 
 from basis_portal.demo import seller as demo
-from basis_portal.web.addresses import key_of
+from basis_portal.domain.url_keys import key_of
 
 
 def test_a_link_is_copied_without_script_and_pointer(serve: Serve, open_page: OpenPage) -> None:

@@ -13,8 +13,8 @@ from tests.browser.sites import Serve
 from tests.browser.visits import OpenPage, screenshot
 
 from basis_portal import Customer, LedgerEntry
+from basis_portal.domain.url_keys import key_of
 from basis_portal.testing.builders import a_credit_note, an_invoice
-from basis_portal.web.addresses import key_of
 
 NARROW = 320  # px
 DAY = dt.date(2026, 3, 10)

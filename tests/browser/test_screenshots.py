@@ -11,7 +11,7 @@ from tests.browser.sites import Serve
 from tests.browser.visits import OpenPage, screenshot
 
 from basis_portal.demo import seller as demo
-from basis_portal.web.addresses import key_of
+from basis_portal.domain.url_keys import key_of
 
 STAFF = "/settings/portal"
 PICTURES = {

@@ -11,7 +11,7 @@ from tests.browser.sites import Serve
 from tests.browser.visits import OpenPage
 
 from basis_portal.demo import seller as demo
-from basis_portal.web.addresses import key_of
+from basis_portal.domain.url_keys import key_of
 
 QUESTION = "Please send us your new price list."
 ANSWER = "The new price list\ncomes with the next delivery."

@@ -27,7 +27,7 @@ pytest.importorskip("flask")
 from basis_portal.cli import main
 from basis_portal.demo.seller import KOPI, MUELLER
 from basis_portal.demo.serve import HOST, guarded, listen, serve
-from basis_portal.web.addresses import key_of
+from basis_portal.domain.url_keys import key_of
 from basis_portal.web.headers import security_headers
 
 # Tests may be run by nohup, and what is started by them would not hear of a closed terminal.

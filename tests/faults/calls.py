@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import attrs
 
-from basis_portal import DocumentKind, Portal, PortalConfig, StorageError, TokenStatus
+from basis_portal import Customer, DocumentKind, Portal, PortalConfig, StorageError, TokenStatus
 from basis_portal.links import LinkSigner
 from basis_portal.testing.builders import (
     CUSTOMER_ID,
@@ -92,6 +92,10 @@ def _visited(portal: Portal, _: Any) -> object:
     ]
 
 
+def _address_of(customer: Customer) -> str:
+    return f"{customer.id}@kopi.example"
+
+
 def _looked(portal: Portal, storage: Any) -> object:
     return [
         portal.settings.get(),
@@ -133,6 +137,9 @@ USE_CASES = (
     # What `privacy.prune` does many times, each of them whole.
     UseCase("audit.prune", lambda _, s: s.audit.prune(LATER)),
     UseCase("tokens.prune", lambda _, s: s.tokens.prune(LATER)),
+    UseCase("mails.prune", lambda _, s: s.mails.prune(LATER)),
+    UseCase("mailing.begin", lambda p, _: p.mailing.begin(CUSTOMER_ID, _address_of)),
+    UseCase("mailing.queue_links", lambda p, _: list(p.mailing.queue_links(MANY, run="r"))),
     UseCase("audit.list", lambda p, _: p.audit.list()),
     UseCase("customers.save", lambda _, s: s.customers.save(*map(a_customer, ("X-1", "X-2")))),
     UseCase("customers.delete", lambda _, s: s.customers.delete(OTHER)),

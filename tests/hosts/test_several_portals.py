@@ -23,8 +23,8 @@ from tests.hosts.worlds import (
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Response
 
+from basis_portal.domain.url_keys import key_of
 from basis_portal.web import Theme, create_app, customer_app, staff_app
-from basis_portal.web.addresses import key_of
 
 OTHER_KEY = "another secret for tests alone, of 32 bytes"
 NORD, SUED = "Nordlicht Kaffee GmbH", "Südwind Tee AG"

@@ -14,11 +14,11 @@ import attrs
 from tests.hosts.visitor import Page, Visitor, form_with, texts
 
 from basis_portal import Portal, PortalConfig, Seller
+from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing.builders import a_customer, an_entry, an_invoice
 from basis_portal.testing.clocks import FrozenClock
 from basis_portal.web import HostLinks, Theme
-from basis_portal.web.addresses import key_of
 
 KEY = "a secret for tests alone, at least 32 bytes"
 ORIGIN = "https://erp.example.com"

@@ -251,3 +251,20 @@ def test_nothing_changes_what_a_mail_is_for(open_portal: Portal, storage: Any) -
     assert mail is not None
     with pytest.raises(InvalidValue, match="customer_id"):
         storage.mails.change(mail, attrs.evolve(mail, customer_id="C-1004"))
+
+
+def test_what_a_restored_backup_has_queued_is_not_sent_again(
+    open_portal: Portal, turns: Any, clock: FrozenClock
+) -> None:
+    """Due or not it is of unknown outcome; what is queued after that is sent."""
+    queue(open_portal, ["C-1001", "C-1004"])
+    mail = open_portal.mailing.claim()
+    assert mail is not None
+    open_portal.mailing.failed(mail, BUSY, again=True)  # due later
+    assert open_portal.mailing.give_up_queued() == 2
+    assert open_portal.mailing.give_up_queued() == 0
+    assert open_portal.mailing.report(RUN) == RunReport(RUN, unknown=2)
+    clock.advance(hours=1)
+    assert turns() == []
+    queue(open_portal, ["C-1001"], "another")
+    assert len(turns()) == 1

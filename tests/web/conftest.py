@@ -15,10 +15,10 @@ from werkzeug.test import Client, TestResponse
 
 from basis_portal import DocumentFile, DocumentKind, Portal, Seller
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import HostLinks, Staff, Theme, create_app
-from basis_portal.web.addresses import key_of
 
 ORIGIN = "https://erp.example.com"
 BASE_URL = f"{ORIGIN}/portal"

@@ -25,11 +25,11 @@ from tests.web.test_headers import Site, header_faults
 import basis_portal.web
 from basis_portal import DocumentKind, Portal
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.links import LinkSigner, new_token_id
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import HostLinks, Theme, create_app
-from basis_portal.web.addresses import key_of
 
 KEYS = ["a key of the fuzzed portal, of 32 bytes"]
 BASE_URLS = ("https://erp.example.com/portal", "http://127.0.0.1:8641/portal")

@@ -32,11 +32,11 @@ from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
 from basis_portal import Customer, DocumentFile, LedgerError, Portal
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.testing.builders import an_entry
 from basis_portal.web import create_app
-from basis_portal.web.addresses import key_of
 from basis_portal.web.customer.downloads import DownloadBrokenOff
 
 BOTH = ("pdf", "csv")

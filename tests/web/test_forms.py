@@ -23,11 +23,11 @@ from werkzeug.test import Client, TestResponse
 
 from basis_portal import Portal
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.links import FormSigner, LinkSigner
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import create_app
-from basis_portal.web.addresses import key_of
 
 OLD, KEY, NEW = (f"a key of the tests of the forms, the {one}" for one in ("old", "one", "new"))
 TYPED = {

@@ -26,10 +26,10 @@ from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
 
 from basis_portal import LedgerError, Portal, PortalConfig, StorageError
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import Theme, create_app, customer_app, staff_app
-from basis_portal.web.addresses import key_of
 
 OFF = (
     "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), "

@@ -27,11 +27,11 @@ from werkzeug.test import Client, TestResponse
 
 from basis_portal import Customer, DocumentKind, Portal, PortalConfig
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.links import LinkSigner, new_token_id
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import create_app
-from basis_portal.web.addresses import key_of
 
 KEYS = ["a key of the tests of isolation, 32 bytes"]
 PATHS = (

@@ -27,11 +27,11 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from basis_portal import Customer, LedgerError, Portal, StorageError
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.links import LinkSigner, new_token_id
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import Theme, TokenFilter, create_app
-from basis_portal.web.addresses import key_of
 
 KEYS = ["a key of the tests of the logs, 32 bytes"]
 

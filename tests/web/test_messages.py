@@ -9,9 +9,9 @@ from werkzeug.test import Client, TestResponse
 
 from basis_portal import Portal, PortalConfig
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
-from basis_portal.web.addresses import key_of
 
 TEXT = "Paid today, see remittance 4711."
 

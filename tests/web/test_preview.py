@@ -18,9 +18,9 @@ from werkzeug.test import Client
 
 from basis_portal import AuditEvent, Customer, LedgerError, Portal
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.testing.clocks import FrozenClock
 from basis_portal.web import Staff, create_app
-from basis_portal.web.addresses import key_of
 
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 KOPI = demo.KOPI

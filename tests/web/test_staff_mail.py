@@ -38,12 +38,12 @@ from basis_portal import (
 )
 from basis_portal.demo import seller as demo
 from basis_portal.domain.mail import Mail, MailKind, MailStatus
+from basis_portal.domain.url_keys import key_of
 from basis_portal.mail import Mailer
 from basis_portal.mail.outbox import OutboxTransport
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import HostLinks, create_app
-from basis_portal.web.addresses import key_of
 
 ADDRESS = "finance@kopi.example"
 SEND, IN_ROW = "Send by e-mail", "Send"

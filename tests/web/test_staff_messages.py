@@ -21,11 +21,11 @@ from werkzeug.test import Client
 
 from basis_portal import AuditEvent, Author, Customer, Document, DocumentVisibility, Portal
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing.builders import a_message, a_note, an_invoice
 from basis_portal.testing.clocks import FrozenClock
 from basis_portal.web import create_app
-from basis_portal.web.addresses import key_of
 
 XSS = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 KOPI, MUELLER = demo.KOPI, demo.MUELLER

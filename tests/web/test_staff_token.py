@@ -42,10 +42,10 @@ from basis_portal import (
     StorageError,
 )
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import Staff, create_app
-from basis_portal.web.addresses import key_of
 
 KOPI = path(demo.KOPI)
 LONG = "x" * 501

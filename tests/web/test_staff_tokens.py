@@ -20,10 +20,10 @@ from werkzeug.test import Client
 
 from basis_portal import Customer, Edition, Portal, PortalConfig, TokenStatus
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import HostLinks
-from basis_portal.web.addresses import key_of
 
 ODD = "B/1 #2?&"
 

@@ -12,9 +12,9 @@ from werkzeug.test import Client
 
 from basis_portal import Portal, PortalToken
 from basis_portal.demo import seller as demo
+from basis_portal.domain.url_keys import key_of
 from basis_portal.testing import FrozenClock
 from basis_portal.web import Staff, create_app
-from basis_portal.web.addresses import key_of
 
 KEY = "a secret for tests alone, at least 32 bytes"
 ORIGIN = "https://erp.example.com"

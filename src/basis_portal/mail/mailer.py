@@ -276,6 +276,3 @@ def _hand_over(connection: Connection, message: EmailMessage) -> None:
         raise MailOutcomeUnknown(
             f"the transport failed ({kind}); nobody knows whether the e-mail was sent"
         ) from error
-
-
-__all__ = ["MailStatus", "Mailer", "address_of"]

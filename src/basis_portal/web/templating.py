@@ -14,6 +14,7 @@ from jinja2.runtime import Macro
 from markupsafe import Markup, escape
 
 from ..domain.money import negate
+from ..domain.url_keys import key_of
 from ..i18n import Language
 from ..i18n.language import zone_name
 from ..i18n.words import (
@@ -23,7 +24,6 @@ from ..i18n.words import (
     balance_sentence,
     balance_words,
 )
-from .addresses import key_of
 from .answering import language
 from .site import Site
 

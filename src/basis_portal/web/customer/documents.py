@@ -12,9 +12,9 @@ from werkzeug.utils import send_file as flask_send_file
 
 from ...domain.documents import Document, DocumentKind
 from ...domain.money import total
+from ...domain.url_keys import id_of
 from ...domain.visibility import SECTION_OF
 from ...errors import DocumentNotFound, PortalError
-from ..addresses import id_of
 from ..forms import searched, year_asked
 from .frame import here, show
 from .messages import new_form

@@ -12,9 +12,9 @@ from flask import Response, redirect, request, url_for
 from ...domain.checks import check_id
 from ...domain.mail_address import masked_address
 from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, Author, message_text
+from ...domain.url_keys import id_of
 from ...domain.visibility import Section
 from ...errors import DocumentNotFound, InvalidValue, TooManyMessages
-from ..addresses import id_of
 from ..answering import _, language, site
 from ..forms import is_from_another_site, key_of_form
 from .frame import here, show

@@ -16,9 +16,9 @@ from ...domain.money import total
 from ...domain.periods import PeriodName, named_period
 from ...domain.phrases import Phrase
 from ...domain.statement import ACTIVITY, OPEN_ITEMS
+from ...domain.url_keys import id_of, key_of
 from ...domain.visibility import Section
 from ...export import has_pdf
-from ..addresses import id_of, key_of
 from ..answering import _, language, site
 from ..forms import day_typed
 from .frame import here, show
