@@ -448,6 +448,15 @@ def test_each_language_is_spoken(language: str) -> None:
             assert same == set()
 
 
+def test_days_are_in_the_language_of_the_words() -> None:
+    """An Italian "mar 17 nov" among English words would be read as a day in March."""
+    english = letters().link(a_customer(language="en"), LINK, UNTIL, ALL)
+    assert letters().link(a_customer(language="it"), LINK, UNTIL, ALL).text == english.text
+    swiss = letters().link(a_customer(language="de-CH"), LINK, UNTIL, ALL)
+    assert swiss.language == "de"
+    assert language_for("de-CH").day(UNTIL.date()) in swiss.text
+
+
 @pytest.mark.parametrize("language", CATALOGUES)
 def test_lines_are_short_but_for_the_link(language: str) -> None:
     """At most 78 characters; the link stands alone, whole, with nothing sticking to it."""

@@ -133,10 +133,10 @@ def _entry(entry: LedgerEntry) -> Row:
 
 
 def _ages(aging: Aging | None) -> Iterator[tuple[str, Decimal]]:
-    if aging is not None:
-        yield from ((_name(bucket), bucket.amount) for bucket in aging.buckets)
-        yield "unapplied_credits", aging.unapplied_credits
-        yield "total", aging.total
+    assert aging is not None  # asked for
+    yield from ((_name(bucket), bucket.amount) for bucket in aging.buckets)
+    yield "unapplied_credits", aging.unapplied_credits
+    yield "total", aging.total
 
 
 def _name(bucket: AgingBucket) -> str:

@@ -164,26 +164,31 @@ class Layout:
     ) -> tuple[float, list[float]]:
         """The size of the letters, and how wide each column is with them."""
         growing = sum(column.takes_rest for column in columns)
-        for size in SIZES:
-            widths = [
-                0.0 if column.takes_rest else self._natural(at, column, rows, size) + GAP
-                for at, column in enumerate(columns)
+        natural = [self._natural(at, column, rows) for at, column in enumerate(columns)]
+
+        def fixed(size: float) -> list[float]:
+            return [
+                0.0
+                if column.takes_rest
+                else (one * size if column.figure else min(one * size, WIDTH / 3)) + GAP
+                for column, one in zip(columns, natural, strict=True)
             ]
-            rest = WIDTH - sum(widths)
-            if rest >= growing * ROOM:
-                break
-        share = max(rest, growing * ROOM) / growing if growing and wide else 0
+
+        fitting = (size for size in SIZES if WIDTH - sum(fixed(size)) >= growing * ROOM)
+        size = next(fitting, SIZES[-1])
+        widths = fixed(size)
+        share = max((WIDTH - sum(widths)) / growing, ROOM) if growing and wide else 0
         return size, [width or share for width in widths]
 
-    def _natural(self, at: int, column: Column, rows: Sequence[Line], size: float) -> float:
-        """How wide a column wants to be: its figures are whole, its words need not stand in one."""
-        widest = max(self._bold.width(word, size) for word in column.head.split() or [""])
+    def _natural(self, at: int, column: Column, rows: Sequence[Line]) -> float:
+        """How wide a column wants to be, per point of its letters: no figure is ever broken."""
+        widest = max(self._bold.width(word, 1) for word in column.head.split() or [""])
         for row in rows[1:]:
             if not (text := row.cells[at]) or self._runs_on(row, at):
                 continue
             face = self._face(row)
-            widest = max(widest, *(face.width(line, size) for line in text.split("\n")))
-        return widest if column.figure else min(widest, WIDTH / 3)
+            widest = max(widest, *(face.width(line, 1) for line in text.split("\n")))
+        return widest
 
     @staticmethod
     def _runs_on(row: Line, at: int) -> bool:

@@ -18,7 +18,7 @@ from ..domain.portal_token import PortalToken
 from ..domain.seller import Seller
 from ..domain.visibility import Section
 from ..errors import InvalidValue
-from ..i18n import Language, language_for
+from ..i18n import Language
 from ..i18n.language import zone_name
 from .message import Letter, compose
 from .templating import Templates
@@ -77,7 +77,7 @@ class Letters:
             sections: what its page shows; documents and the statement are listed.
             replaces: True where it ended a link that was sent before.
         """
-        language = self._language_of(customer)
+        language = self._language_of("link", customer)
         return self._to_customer(
             "link",
             customer,
@@ -108,13 +108,13 @@ class Letters:
         Raises:
             InvalidValue: one of ``replies`` is no message of the seller.
         """
-        said = self._said(replies, about, Author.SELLER, self._language_of(customer))
+        said = self._said(replies, about, Author.SELLER, self._language_of("answered", customer))
         return self._to_customer("answered", customer, link, expires_at, messages=said)
 
     def _to_customer(
         self, name: str, customer: Customer, link: str, expires_at: dt.datetime, **values: object
     ) -> Letter:
-        language = self._language_of(customer)
+        language = self._language_of(name, customer)
         return self._letter(
             name,
             language,
@@ -145,7 +145,7 @@ class Letters:
         Raises:
             InvalidValue: one of ``messages`` is no message of a customer.
         """
-        language = language_for(self._seller.language)
+        language = self._language_of("customer_wrote")
         said = self._said(messages, about, Author.CUSTOMER, language)
         subjects = {one.about for one in said}
         return self._letter(
@@ -173,7 +173,7 @@ class Letters:
             within_days: all of them expire within so many days.
             more: True where ``rows`` are only the first of them.
         """
-        language = language_for(self._seller.language)
+        language = self._language_of("expiring")
         named = [
             _Expiring(_plain(customer), _until(language, token.expires_at, self._timezone))
             for customer, token in rows[:NAMED]
@@ -212,8 +212,9 @@ class Letters:
             reply_to=reply_to,
         )
 
-    def _language_of(self, customer: Customer) -> Language:
-        return language_for(customer.language or self._seller.language)
+    def _language_of(self, name: str, customer: Customer | None = None) -> Language:
+        tag = customer.language if customer is not None else None
+        return self._templates.spoken(name, tag or self._seller.language)
 
     def _said(
         self,

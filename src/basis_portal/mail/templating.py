@@ -25,7 +25,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from ..errors import InvalidValue
-from ..i18n import Language
+from ..i18n import Language, language_for
 from .message import Letter
 
 WIDTH = 78  # characters
@@ -52,6 +52,17 @@ class Templates:
         """The tags of the languages for which the host has a folder."""
         found = self._folder.iterdir() if self._folder else ()
         return sorted(one.name for one in found if one.is_dir() and _TAG.fullmatch(one.name))
+
+    def spoken(self, name: str, tag: str) -> Language:
+        """The language a letter is written in for readers of another.
+
+        Days are written as its readers write them, unless the words are in another language:
+        "works until mar 17 nov" is a day in March to whoever reads English around it.
+        """
+        language = language_for(tag)
+        if self._folder_of(name, tag) or tag.lower().startswith(language.words_in):
+            return language
+        return language_for(language.words_in)
 
     def letter(self, name: str, language: Language, **values: object) -> Letter:
         """A letter, rendered.

@@ -77,11 +77,6 @@ class Holder:
         return mail_address(self.customer) if self.customer else None
 
     @property
-    def can_be_sent(self) -> bool:
-        """True where there is a link that works, and an address to e-mail it to."""
-        return self.is_active and not self.is_shut_out and self.address is not None
-
-    @property
     def sent(self) -> Mail | None:
         """The e-mail that last brought the present token's link, or None."""
         is_of_it = self.mailed and self.token and self.mailed.token_id == self.token.id
