@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 import basis_portal
+import basis_portal.export
 import basis_portal.mail
 import basis_portal.testing
 import basis_portal.web
@@ -31,6 +32,7 @@ PUBLIC = {
     **{name: getattr(basis_portal, name) for name in basis_portal.__all__},
     **{name: getattr(basis_portal.testing, name) for name in basis_portal.testing.__all__},
     **{name: getattr(basis_portal.web, name) for name in basis_portal.web.__all__},
+    **{name: getattr(basis_portal.export, name) for name in basis_portal.export.__all__},
     **{name: getattr(basis_portal.mail, name) for name in basis_portal.mail.__all__},
     "InMemoryStorage": InMemoryStorage,
     "SQLiteStorage": SQLiteStorage,

@@ -159,6 +159,16 @@ def test_pressing_often_brings_one(
     assert len(turns()) == 1
 
 
+def test_one_waits_however_long(
+    open_portal: Portal, expired: str, turns: Any, clock: FrozenClock
+) -> None:
+    """Where nobody sends for hours, one is sent then."""
+    for _ in range(3):
+        open_portal.mailing.ask_for_renewal(expired)
+        clock.advance(hours=1)
+    assert len(turns()) == 1
+
+
 def test_renewals_do_not_shut_staff_out(
     open_portal: Portal, expired: str, turns: Any, clock: FrozenClock
 ) -> None:

@@ -172,7 +172,7 @@ class Desk:
         headers = {**self.headers, **more.pop("headers", {})}
         answer = self.client.open(path, method=method, headers=headers, **more)
         location = answer.headers.get("Location")
-        return Page(answer.status_code, answer.get_data(as_text=True), location)
+        return Page(answer.status_code, answer.get_data().decode(errors="replace"), location)
 
     def send(self, form: Form, headers: dict[str, str] | None = None, /, **changes: Any) -> Page:
         """Send a form with what is changed in it; what is None is not sent. Redirects are kept."""

@@ -15,7 +15,7 @@ import attrs
 import pytest
 from tests.browser.sites import Serve
 from tests.export.accounts import of_row, rows_of
-from tests.export.reading import texts_of, words_of
+from tests.export.reading import fonts_of, texts_of, words_of
 from tests.web.conftest import (
     BASE_URL,
     STAFF_PATH,
@@ -30,13 +30,15 @@ from tests.web.reading import links, rows, words
 from tests.web.test_headers import header_faults
 from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
-from basis_portal import Customer, DocumentFile, LedgerError, Portal
+from basis_portal import Customer, DocumentFile, InvalidValue, LedgerError, Portal
 from basis_portal.demo import seller as demo
 from basis_portal.domain.url_keys import key_of
+from basis_portal.export import PdfFont
+from basis_portal.export.fonts import OURS
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.testing.builders import an_entry
-from basis_portal.web import create_app
+from basis_portal.web import Theme, create_app
 from basis_portal.web.customer.downloads import DownloadBrokenOff
 
 BOTH = ("pdf", "csv")
@@ -417,3 +419,15 @@ def test_the_hosts_file_keeps_its_name(
     assert header_faults(list(answer.headers), staff=False) == []
     head = client.head(path)
     assert (head.status_code, head.get_data()) == (200, b"")
+
+
+def test_a_host_has_its_own_font(portal: Portal, kopi: str) -> None:
+    """A font of the theme takes the place of ours; what is no file is refused at the start."""
+    bold = OURS.bold
+    assert bold is not None
+    client = Client(create_app(portal, theme=Theme(pdf_font=PdfFont(bold))))
+    assert fonts_of(client.get(f"{kopi}/statement.pdf").get_data()) == {"DejaVuSans-Bold": True}
+    with pytest.raises(InvalidValue, match="regular must be the path of a TrueType font"):
+        PdfFont("/nowhere.ttf")
+    with pytest.raises(InvalidValue, match="pdf_font"):
+        Theme(pdf_font="/nowhere.ttf")  # type: ignore[arg-type]

@@ -629,6 +629,8 @@ def test_a_storage_that_fails_after_the_e_mail_went(
     transport.meanwhile = fail
     page = desk.send(form)
     assert page.status == 503
+    assert page.alert == "The storage failed. Nobody knows whether the e-mail was sent."
+    assert "is being sent" in page.text
     failing.error = None
     assert recipients(outbox) == [ADDRESS]
     assert "is being sent" in desk.open(path(demo.KOPI)).text

@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from ..domain.checks import checked
 from ..errors import InvalidValue
 
 HERE = Path(__file__).parent / "fonts"
@@ -28,6 +29,12 @@ def _path(value: Any) -> Any:
     return Path(value) if isinstance(value, str) else value
 
 
+def _check_file(field: str, value: object) -> None:
+    if not isinstance(value, Path) or not value.is_file():
+        shown = str(value) if isinstance(value, Path) else value
+        raise InvalidValue.of(field, shown, "must be the path of a TrueType font")
+
+
 @attrs.define(frozen=True)
 class PdfFont:
     """TrueType files a PDF is written with.
@@ -37,11 +44,14 @@ class PdfFont:
         bold: path of its bold style, or None to do without.
 
     Raises:
-        InvalidValue: when used first, if a file cannot be read as a TrueType font.
+        InvalidValue: there is no such file; or, when used first, it cannot be read as a TrueType
+            font.
     """
 
-    regular: Path = attrs.field(converter=_path)
-    bold: Path | None = attrs.field(default=None, converter=_path)
+    regular: Path = attrs.field(converter=_path, validator=checked(_check_file))
+    bold: Path | None = attrs.field(
+        default=None, converter=_path, validator=checked(_check_file, optional=True)
+    )
 
 
 OURS = PdfFont(HERE / "DejaVuSans.ttf", HERE / "DejaVuSans-Bold.ttf")

@@ -107,13 +107,13 @@ class Layout:
 
         self._story.append(CondPageBreak(min(height, PAGE_HEIGHT / 2)))
 
-    def table(self, columns: Sequence[Column], lines: Sequence[Line], *, wide: bool = True) -> None:
-        """A table whose head is repeated on each page; `wide` takes the whole width."""
+    def table(self, columns: Sequence[Column], lines: Sequence[Line]) -> None:
+        """A table whose head is repeated on each page."""
         from reportlab.platypus import LongTable
 
         heads = Line([column.head for column in columns], strong=True)
         rows = [self._written(line) for line in (heads, *lines)]
-        size, widths = self._widths(columns, rows, wide=wide)
+        size, widths = self._widths(columns, rows)
         broken = [self._broken(row, widths, size) for row in rows]
         table = LongTable(
             broken,
@@ -159,9 +159,7 @@ class Layout:
         face = self._face(line)
         return Line([face.written(cell) for cell in line.cells], line.strong)
 
-    def _widths(
-        self, columns: Sequence[Column], rows: Sequence[Line], *, wide: bool
-    ) -> tuple[float, list[float]]:
+    def _widths(self, columns: Sequence[Column], rows: Sequence[Line]) -> tuple[float, list[float]]:
         """The size of the letters, and how wide each column is with them."""
         growing = sum(column.takes_rest for column in columns)
         natural = [self._natural(at, column, rows) for at, column in enumerate(columns)]
@@ -177,7 +175,7 @@ class Layout:
         fitting = (size for size in SIZES if WIDTH - sum(fixed(size)) >= growing * ROOM)
         size = next(fitting, SIZES[-1])
         widths = fixed(size)
-        share = max((WIDTH - sum(widths)) / growing, ROOM) if growing and wide else 0
+        share = max((WIDTH - sum(widths)) / growing, ROOM) if growing else 0
         return size, [width or share for width in widths]
 
     def _natural(self, at: int, column: Column, rows: Sequence[Line]) -> float:

@@ -65,7 +65,7 @@ def statement_pdf(
     customer: Customer,
     language: Language | None = None,
     made_at: dt.datetime | None = None,
-    font: PdfFont = OURS,
+    font: PdfFont | None = None,
     age_by: str = "due_date",
 ) -> bytes:
     """A statement as a PDF file; the same input makes the same bytes.
@@ -79,7 +79,7 @@ def statement_pdf(
         language: of words, amounts and days; the customer's, else the seller's, where None.
         made_at: the instant it is made, in the time zone it is to be shown in; where None the
             last day of the statement stands in its place.
-        font: other fonts than ours, for customers who write what these have not.
+        font: other fonts than ours, for customers who write what these have not, or None.
         age_by: as it was given to `PortalAccess.statement`.
 
     Raises:
@@ -100,7 +100,7 @@ def statement_pdf(
         )
     check_age_by(age_by)
     spoken = language or language_for(customer.language or seller.language)
-    return _Statement(statement, seller, customer, spoken, made_at, font, age_by).pdf()
+    return _Statement(statement, seller, customer, spoken, made_at, font or OURS, age_by).pdf()
 
 
 def _length(statement: StatementOfAccount) -> int:
@@ -304,7 +304,7 @@ class _Statement:
         amounts.append((self._("Credits not yet applied"), aging.unapplied_credits))
         lines = [Line([words, self._amount(currency, amount)]) for words, amount in amounts]
         whole = Line([self._("Total"), self._balance(currency, aging.total)], strong=True)
-        page.table(columns, [*lines, whole], wide=False)
+        page.table(columns, [*lines, whole])
         page.text(self._counted_from(self._day(aging.as_of)), size=8.5, above=4)
 
     def _counted_from(self, day: str) -> str:

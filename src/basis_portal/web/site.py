@@ -15,6 +15,7 @@ from ..domain.mail import Mail
 from ..domain.portal_token import check_staff
 from ..domain.seller import Seller
 from ..errors import InvalidValue
+from ..export import PdfFont
 from ..portal import Portal
 from .colours import check_colour
 
@@ -122,6 +123,8 @@ class Theme:
             where its contrast is too weak it becomes a stripe only.
         templates: folder with a ``theme.html`` that overrides blocks of the base template
             (head, header, nav, footer, contact), or None.
+        pdf_font: the font of statements as PDF, for customers who write other than Latin, Greek
+            and Cyrillic letters; or None for ours.
 
     Raises:
         InvalidValue: a field breaks its rule.
@@ -131,6 +134,9 @@ class Theme:
     colour: str | None = attrs.field(default=None, validator=checked(check_colour, optional=True))
     templates: Path | None = attrs.field(
         default=None, converter=_folder, validator=checked(_check_folder, optional=True)
+    )
+    pdf_font: PdfFont | None = attrs.field(
+        default=None, validator=checked(check_member, PdfFont, optional=True)
     )
 
 

@@ -63,6 +63,7 @@ def send_statement_pdf() -> Response:
         customer=access.customer,
         language=language(),
         made_at=portal.now().astimezone(portal.timezone),
+        font=site().theme.pdf_font,
     )
     return _download([content], _name(asked, "pdf"), "application/pdf")
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import attrs
 from flask import request
 
-from ...domain.checks import check_id
 from ...domain.mail import MailStatus
 from ...domain.portal_token import PortalToken, TokenStatus
 from ...domain.url_keys import id_of
@@ -45,7 +44,7 @@ def of_token(holder: Holder) -> Answer | None:
 def of_mail_to(key: str) -> Answer | None:
     """For the list: what became of the e-mail that the address names, to this customer."""
     customer_id = id_of(key)
-    mail = mails.named(check_id("customer", customer_id)) if customer_id else None
+    mail = mails.named(customer_id) if customer_id else None
     if mail is None:
         return None
     holder = holder_of(key)

@@ -39,7 +39,8 @@ def token_page(
             elsewhere writes nothing at all.
         unsaved: what was typed and is not kept.
     """
-    portal, shown = site().portal, None if refused else _link(holder)
+    # Nothing is written where the storage has just failed: this page would fail as well.
+    portal, shown = site().portal, None if refused or status == 503 else _link(holder)
     earlier = [one for one in portal.tokens.history(holder.id) if one != holder.token]
     trail = request.args.get("trail") or None
     note = mails.note_on(holder, mails.named(holder.id) if answer else None)
