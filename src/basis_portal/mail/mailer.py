@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
+from traceback import format_tb
 from urllib.parse import urlsplit
 
 from ..domain.customers import Customer
@@ -27,6 +29,8 @@ from .addresses import parse_address
 from .letters import Letters
 from .message import Letter
 from .transport import Connection, Transport
+
+log: logging.Logger = logging.getLogger("basis_portal.mail")
 
 
 class Mailer:
@@ -231,8 +235,10 @@ class Mailer:
                 reply_to=None if out.mail.kind.is_to_staff else self._seller.email,
             )
         except Exception as error:
-            kind = type(error).__name__
-            raise MailError(f"the e-mail could not be written ({kind}); see the log") from error
+            # Where, and not what it says: a link may stand in that.
+            kind, where = type(error).__name__, "".join(format_tb(error.__traceback__))
+            log.error("e-mail %s could not be written: %s\n%s", out.mail.id[:8], kind, where)
+            raise MailError(f"the e-mail could not be written ({kind}); see the log") from None
 
     def _recipient(self, out: Outgoing) -> str:
         if not out.mail.kind.is_to_staff:

@@ -176,8 +176,13 @@ class LinkMailer(Protocol):
         """Whose e-mails it sends."""
         ...
 
-    def send_link(self, customer_id: str, *, by: str | None = None) -> Mail:
-        """E-mail the link of the customer's active token to the address on file, and wait."""
+    def send_link(
+        self, customer_id: str, *, by: str | None = None, mail_id: str | None = None
+    ) -> Mail:
+        """E-mail the link of the customer's active token to the address on file, and wait.
+
+        Asked for twice with one ``mail_id``, as by a form that is sent twice, it is sent once.
+        """
         ...
 
 

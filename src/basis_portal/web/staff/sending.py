@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol, cast
 
 from flask import Response, request
 from werkzeug.exceptions import NotFound
 
-from ...domain.mail import Mail
 from ...domain.portal_token import TOKEN_ID, PortalToken
 from ...errors import (
     CustomerBlocked,
@@ -36,12 +34,6 @@ LIST = "list"
 REFUSALS = (NoMailAddress, NoActiveToken, CustomerBlocked, CustomerNotFound, PortalNotAvailable)
 
 
-class _SendsOnce(Protocol):
-    def send_link(
-        self, customer_id: str, *, by: str | None = None, mail_id: str | None = None
-    ) -> Mail: ...
-
-
 def send_link(key: str) -> Response:
     """E-mail the link and wait; pressed twice, it is sent once."""
     holder, mail_id = holder_of(key), request.form.get("mail", "")
@@ -64,7 +56,8 @@ def mail_link(holder: Holder, mail_id: str) -> tuple[int, Answer] | None:
     None where an e-mail of this id is on record, sent or not: that tells what became of it.
     Else the status of the answer, and why there is none.
     """
-    mailer = cast(_SendsOnce, site().mailer)
+    mailer = site().mailer
+    assert mailer is not None
     try:
         mailer.send_link(holder.id, by=me().name, mail_id=mail_id)
     except MailError as error:
