@@ -77,6 +77,17 @@ def test_a_revoke_while_it_waits_holds(open_portal: Portal, expired: str, turns:
     assert (done.status, done.problem) == (MailStatus.SKIPPED, MailSkip.REVOKED)
 
 
+def test_what_staff_revoked_while_it_waited_brings_nothing_newer(
+    open_portal: Portal, expired: str, turns: Any
+) -> None:
+    """Whoever holds that link is not mailed the one that staff issued afterwards."""
+    open_portal.mailing.ask_for_renewal(expired)
+    open_portal.tokens.revoke("C-1001")
+    open_portal.tokens.generate("C-1001")
+    (done,) = turns()
+    assert (done.status, done.problem) == (MailStatus.SKIPPED, MailSkip.NOT_EXPIRED)
+
+
 def test_an_expired_link_that_staff_revoked_renews_nothing(
     open_portal: Portal, expired: str, turns: Any, state: State
 ) -> None:

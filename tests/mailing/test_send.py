@@ -57,6 +57,18 @@ def test_what_a_sent_link_leaves(open_portal: Portal, trail: Trail, clock: Froze
     assert (entry.customer_id, entry.detail) == ("C-1001", "finance@kopi.example")
 
 
+def test_an_outcome_is_noted_once(open_portal: Portal, trail: Trail) -> None:
+    """Whatever is said a second time, the first stands and the trail has one line."""
+    open_portal.tokens.generate("C-1001")
+    out = open_portal.mailing.begin("C-1001", address_of)
+    done = open_portal.mailing.sent(out)
+    before = trail()
+    open_portal.mailing.sent(out)
+    open_portal.mailing.failed(out.mail, UNKNOWN, again=True)
+    assert open_portal.mailing.of_customer("C-1001").items == (done,)
+    assert trail() == before
+
+
 def test_nothing_tells_the_link(open_portal: Portal) -> None:
     """What is printed of an e-mail that is being sent holds no token text."""
     open_portal.tokens.generate("C-1001")
