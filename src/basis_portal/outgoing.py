@@ -138,8 +138,7 @@ class Turn:
 
     def _is_renewable(self) -> bool:
         token = self.unit.tokens.get(self.mail.about) if self.mail.about else None
-        own = token is not None and token.customer_id == self.customer.id
-        return token is not None and own and has_run_out(token, self.now)
+        return token is not None and has_run_out(token, self.now)
 
     def _unless_many(self) -> Outgoing | Mail | MailSkip:
         # This one, being sent, is among those that went out.
