@@ -31,6 +31,7 @@ def test_the_pictures_show_what_they_are_named_for(
     """Each page of the documentation's pictures is there with its words."""
     width, address, says = PICTURES[name]
     shop, page = Shop.at(serve()), open_page(width=width)
+    shop.send_mail()
     staff = address.startswith(STAFF)
     page.goto(shop.site.url + address if staff else shop.link(demo.KOPI, below=address))
     expect(page.get_by_text(says).first).to_be_visible()
