@@ -66,7 +66,7 @@ class Face:
 
         try:
             content = path.read_bytes()
-            self.name = f"basis-portal-{hashlib.sha256(content).hexdigest()[:12]}"
+            self.name: str = f"basis-portal-{hashlib.sha256(content).hexdigest()[:12]}"
             font = TTFont(self.name, io.BytesIO(content))
         except (TTFError, OSError) as error:
             rule = f"must be the path of a TrueType font ({type(error).__name__})"
