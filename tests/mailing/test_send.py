@@ -163,6 +163,18 @@ def test_five_in_thirty_minutes(open_portal: Portal, clock: FrozenClock) -> None
         open_portal.mailing.begin("C-1001", address_of)
 
 
+def test_a_clock_that_is_set_back_shuts_nobody_out(
+    open_portal: Portal, clock: FrozenClock
+) -> None:
+    """What was sent at instants yet to come is not waited for."""
+    open_portal.tokens.generate("C-1001")
+    clock.advance(days=1)
+    for _ in range(5):
+        open_portal.mailing.sent(open_portal.mailing.begin("C-1001", address_of))
+    clock.advance(timedelta(hours=-1))
+    open_portal.mailing.begin("C-1001", address_of)
+
+
 def test_what_was_not_sent_does_not_count(open_portal: Portal) -> None:
     """A server that refuses does not shut the customer out."""
     open_portal.tokens.generate("C-1001")
