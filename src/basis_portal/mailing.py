@@ -8,8 +8,10 @@ between, it is not sent a second time.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 import attrs
 
@@ -18,6 +20,8 @@ from .context import Context, log, staff_name
 from .domain.audit import AuditEntry, AuditEvent
 from .domain.checks import check_id, check_member
 from .domain.config import PortalConfig
+from .domain.customers import Customer
+from .domain.instants import next_minute
 from .domain.mail import (
     CLAIM_HOLDS,
     GIVE_UP_AFTER,
@@ -31,11 +35,12 @@ from .domain.mail import (
     MailStatus,
 )
 from .domain.paging import Page, check_limit, instant_key, make_page
-from .domain.portal_token import TokenStatus, check_token_id
+from .domain.portal_token import PortalToken, TokenStatus, check_token_id
 from .domain.url_keys import document_path
 from .errors import (
     CustomerBlocked,
     CustomerNotFound,
+    DocumentNotFound,
     InvalidValue,
     MailError,
     MailOutcomeUnknown,
@@ -43,13 +48,14 @@ from .errors import (
     NoActiveToken,
     NoMailAddress,
     PortalNotAvailable,
+    StorageError,
     TooManyMails,
     shown,
 )
 from .links import new_token_id
 from .outgoing import EXPIRING_NAMED, AddressOf, MailSkip, Outgoing, Turn, full_until, has_run_out
 from .repositories import UnitOfWork
-from .tokens import BATCH, TokenService
+from .tokens import BATCH, IssueResult, Outcome, TokenService
 from .visible import Visible
 
 
@@ -184,7 +190,11 @@ class Mailing:
             path = document_path(document_id)
         tokens = TokenService(self._context)
         tokens.ensure(customer_id, by=by)
-        return tokens.link(customer_id, by=by) + path
+        try:
+            return tokens.link(customer_id, by=by) + path
+        except NoActiveToken:  # it ended since: by a revoke, as a second try says, or by its time
+            tokens.ensure(customer_id, by=by)
+            return tokens.link(customer_id, by=by) + path
 
     def queue_links(
         self, customer_ids: Iterable[str], *, run: str, by: str | None = None
@@ -197,7 +207,8 @@ class Mailing:
         `TokenService.ensure`.
 
         Raises:
-            InvalidValue: an id is none; what was yielded before is queued.
+            InvalidValue: an id is none; what came before it is queued. So it is where the
+                iterable fails: its error comes last.
         """
         self._context.require_management()
         check_id("run", run)
@@ -206,7 +217,11 @@ class Mailing:
         return self._queue_links(iter(customer_ids), run, staff_name(by))
 
     def _queue_links(self, ids: Iterator[str], run: str, who: str) -> Iterator[tuple[str, bool]]:
-        while batch := [check_id("customer_ids", one) for one in islice(ids, BATCH)]:
+        failure: Exception | None = None
+        while failure is None:
+            batch, failure = _collected(ids)
+            if not batch:
+                break
             now = self._context.now()
             mails = [
                 Mail(new_token_id(), MailKind.LINK, now, now, customer_id=one, by=who, run=run)
@@ -219,6 +234,31 @@ class Mailing:
                 )
             )
             yield from ((str(one.customer_id), one.id in added) for one in mails)
+        if failure is not None:
+            raise failure
+
+    def issue(
+        self, customer_ids: Iterable[str], *, run: str, by: str | None = None, anew: bool = False
+    ) -> Iterator[IssueResult]:
+        """Issue tokens to many, and queue an e-mail to each who gets one and has an address.
+
+        Both are one: a transaction that fails leaves neither the token nor the e-mail, and
+        repeating it goes on. Who keeps an active token is not e-mailed.
+
+        Args:
+            customer_ids: whom, as for `TokenService.ensure_many`.
+            run: the run the e-mails are part of; each customer gets one of it.
+            by: who acts.
+            anew: True as by `TokenService.regenerate_many`, also after a revoke.
+
+        Raises:
+            InvalidValue: an argument breaks its rule, or an id is none; what was yielded before
+                is committed.
+        """
+        check_id("run", run)
+        context: Any = _Announcing(self._context, run, staff_name(by))
+        tokens = TokenService(context)
+        return (tokens.regenerate_many if anew else tokens.ensure_many)(customer_ids, by=by)
 
     def ask_for_renewal(self, text: object) -> None:
         """Queue a new link for whoever holds an expired one; nothing tells whether it was.
@@ -231,7 +271,8 @@ class Mailing:
 
         Raises:
             PortalNotAvailable: edition, feature or master switch is off, whatever the link.
-            StorageError: the storage cannot be read or written.
+            StorageError: the storage cannot be read. Where it cannot be written the log says so
+                alone: for a genuine link an error would tell that it is one.
         """
         if not self._context.gate_is_open():
             raise PortalNotAvailable
@@ -245,8 +286,7 @@ class Mailing:
         def work(unit: UnitOfWork) -> None:
             customer_id = token.customer_id
             last = unit.mails.latest(customer_id, MailKind.RENEWAL)
-            waits = last is not None and last.status is MailStatus.QUEUED
-            if not waits and (last is None or abs(now - last.queued_at) >= MAILS_WITHIN):
+            if last is None or not _holds_back(last, now):
                 renewal = Mail(
                     new_token_id(),
                     MailKind.RENEWAL,
@@ -257,12 +297,16 @@ class Mailing:
                 )
                 unit.mails.add([renewal])
 
-        self._context.transact(work, lock=[token.customer_id])
+        try:
+            self._context.transact(work, lock=[token.customer_id])
+        except StorageError:
+            log().exception("a new link was asked for, and could not be queued")
 
     def queue_expiry_notice(self, *, within_days: int = 7, by: str | None = None) -> Mail | None:
         """Queue a notice to staff of the links that expire within some days.
 
-        None, and nothing is queued, where there are none. Raises `InvalidValue`.
+        One waits at a time: a second call gives the one that does. None, and nothing is queued,
+        where no link expires so soon. Raises `InvalidValue`.
         """
         self._context.require_management()
         days, who, now = check_days(within_days), staff_name(by), self._context.now()
@@ -271,8 +315,14 @@ class Mailing:
         ):
             return None
         mail = Mail(new_token_id(), MailKind.EXPIRING, now, now, by=who, about=str(days))
-        self._context.transact(lambda unit: unit.mails.add([mail]))
-        return mail
+
+        def work(unit: UnitOfWork) -> Mail:
+            waiting = next(_waiting(unit, MailKind.EXPIRING), None)
+            if waiting is None:
+                unit.mails.add([mail])
+            return waiting or mail
+
+        return self._context.transact(work)
 
     def notify(self, *kinds: MailKind) -> None:
         """From now on, in this process, messages queue notices of these kinds."""
@@ -322,27 +372,48 @@ class Mailing:
             return turn.for_staff() if address is None else turn.for_customer(address)
 
         found = self._context.transact(work, lock=[customer.id])
-        return self._skip(mail, found) if isinstance(found, MailSkip) else found
+        if isinstance(found, MailSkip):
+            return self._skip(mail, found)
+        # The host is asked outside the transaction: nobody waits for it who has a token to revoke.
+        return self._with_numbers(found, now) if isinstance(found, Outgoing) else found
+
+    def _with_numbers(self, out: Outgoing, now: dt.datetime) -> Outgoing:
+        """With the numbers of the documents that messages are about, if the customer sees them."""
+        asked = {one.document_id for one in out.messages if one.document_id is not None}
+        if not asked or out.customer is None:
+            return out
+        config = self._context.storage.settings.get().config
+        visible = Visible(self._context, Admitted(out.customer, config, now, None))
+        numbers = {}
+        for document_id in asked:
+            try:
+                numbers[document_id] = visible.document(document_id).number
+            except DocumentNotFound:
+                continue
+        return attrs.evolve(out, numbers=numbers)
 
     def _prepare_expiry_notice(self, mail: Mail) -> Outgoing | Mail:
         now, days = self._context.now(), int(mail.about or 1)
-        found = self._context.storage.tokens.page(
-            now=now,
-            expires_before=now + dt.timedelta(days=days),
-            limit=EXPIRING_NAMED + 1,
-        )
-        named = [token.customer_id for token in found[:EXPIRING_NAMED]]
-        customers = self._context.customers.get_many(named) if named else {}
-        rows = tuple(
-            (customer, token)
-            for token in found[:EXPIRING_NAMED]
-            if (customer := customers.get(token.customer_id))
-            and customer.id == token.customer_id
-            and not customer.blocked
-        )
+        rows = list(islice(self._expiring(now, now + dt.timedelta(days=days)), EXPIRING_NAMED + 1))
         if not rows:
             return self._skip(mail, MailSkip.NOTHING_NEW)
-        return Outgoing(mail, expiring=rows, more=len(found) > EXPIRING_NAMED)
+        more = len(rows) > EXPIRING_NAMED
+        return Outgoing(mail, expiring=tuple(rows[:EXPIRING_NAMED]), more=more)
+
+    def _expiring(
+        self, now: dt.datetime, before: dt.datetime
+    ) -> Iterator[tuple[Customer, PortalToken]]:
+        """Customers who still have access, and their tokens that expire before an instant."""
+        after: tuple[dt.datetime, str] | None = None
+        while found := self._context.storage.tokens.page(
+            now=now, expires_before=before, after=after, limit=BATCH
+        ):
+            customers = self._context.customers.get_many([one.customer_id for one in found])
+            for token in found:
+                customer = customers.get(token.customer_id)
+                if customer and customer.id == token.customer_id and not customer.blocked:
+                    yield customer, token
+            after = (found[-1].expires_at, found[-1].id)
 
     # --- what became of it
 
@@ -409,21 +480,25 @@ class Mailing:
         """Note as of unknown outcome what has been sent for 10 minutes; how many there were.
 
         Whoever had it was ended, and nobody knows whether before or after the server took it.
+        What was taken and not made yet (`prepare`) was not sent either: it is queued again.
         """
         self._context.require_management()
         now, found = self._context.now(), 0
+        unknown = {"status": MailStatus.UNKNOWN, "settled_at": now, "problem": None}
+        again = {"status": MailStatus.QUEUED, "due_at": now, "claimed_at": None}
         while lost := self._context.storage.mails.claimed_before(now - CLAIM_HOLDS, limit=BATCH):
 
-            def work(unit: UnitOfWork, lost: Sequence[Mail] = lost) -> int:
-                change = {"status": MailStatus.UNKNOWN, "settled_at": now, "problem": None}
-                return sum(
-                    unit.mails.change(one, attrs.evolve(one, **change))  # type: ignore[arg-type]
-                    for one in lost
-                )
+            def work(unit: UnitOfWork, lost: Sequence[Mail] = lost) -> tuple[int, int]:
+                changed = [0, 0]
+                for one in lost:
+                    change = unknown if _was_made(one) else again
+                    done = unit.mails.change(one, attrs.evolve(one, **change))  # type: ignore[arg-type]
+                    changed[_was_made(one)] += done
+                return changed[0], changed[1]
 
-            changed = self._context.transact(work)
-            found += changed
-            if not changed:
+            queued, given_up = self._context.transact(work)
+            found += given_up
+            if not queued + given_up:
                 break
         if found:
             log().warning("%d e-mails may have been sent by a worker that ended", found)
@@ -498,6 +573,55 @@ class Mailing:
         return make_page(found, limit, _key)
 
 
+class _Announcing:
+    """A context in whose transactions an e-mail is queued for each token that they issue."""
+
+    def __init__(self, context: Context, run: str, who: str) -> None:
+        self._context, self._run, self._who = context, run, who
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the use cases share."""
+        return getattr(self._context, name)
+
+    def transact(
+        self, work: Callable[[UnitOfWork], dict[str, IssueResult]], *, lock: Collection[str]
+    ) -> dict[str, IssueResult]:
+        """As `Context.transact`."""
+
+        def work_and_queue(unit: UnitOfWork) -> dict[str, IssueResult]:
+            done = work(unit)
+            unit.mails.add([self._mail(one.token) for one in done.values() if _is_mailed(one)])
+            return done
+
+        return self._context.transact(work_and_queue, lock=lock)
+
+    def _mail(self, token: PortalToken | None) -> Mail:
+        assert token is not None
+        return Mail(
+            new_token_id(),
+            MailKind.LINK,
+            token.issued_at,
+            token.issued_at,
+            customer_id=token.customer_id,
+            by=self._who,
+            run=self._run,
+        )
+
+
+def _is_mailed(one: IssueResult) -> bool:
+    return one.outcome is Outcome.ISSUED and one.customer is not None and bool(one.customer.email)
+
+
+def _collected(ids: Iterator[str]) -> tuple[list[str], Exception | None]:
+    """Up to 1,000 ids, and the error that ended them earlier, if any."""
+    batch: list[str] = []
+    try:
+        batch.extend(check_id("customer_ids", one) for one in islice(ids, BATCH))
+    except Exception as error:
+        return batch, error
+    return batch, None
+
+
 def check_days(days: object) -> int:
     """A number of days to look ahead, 1 to 365."""
     from .domain.config import check_expiry_days
@@ -506,8 +630,38 @@ def check_days(days: object) -> int:
 
 
 def shown_problem(error: MailError) -> str:
-    """Why an e-mail was not sent, on one line, as it is kept."""
-    return " ".join(str(error).split())[:PROBLEM_LIMIT]
+    """Why an e-mail was not sent, on one line, as it is kept and shown.
+
+    A server or a host's function may have quoted the e-mail: no run of characters that could be
+    of a link is kept.
+    """
+    line = re.sub(r"[\w-]{20,}", "<...>", " ".join(str(error).split()))
+    line = "".join(one if one.isprintable() else "?" for one in line)
+    return line[:PROBLEM_LIMIT] or type(error).__name__
+
+
+def _holds_back(last: Mail, now: dt.datetime) -> bool:
+    """True where a renewal waits, or was asked for a while ago.
+
+    One that was queued by a clock that was ahead holds nobody back until then.
+    """
+    waits = last.status is MailStatus.QUEUED and last.queued_at <= now
+    return waits or abs(now - last.queued_at) < MAILS_WITHIN
+
+
+def _waiting(unit: UnitOfWork, kind: MailKind) -> Iterator[Mail]:
+    """The queued e-mails of a kind that are of no run."""
+    after: tuple[dt.datetime, str] | None = None
+    while found := unit.mails.page(None, MailStatus.QUEUED, after=after, limit=BATCH):
+        yield from (one for one in found if one.kind is kind)
+        after = (found[-1].queued_at, found[-1].id)
+
+
+def _was_made(mail: Mail) -> bool:
+    """True where a claimed e-mail may have been handed over: `prepare` notes what it is made of."""
+    if mail.kind is MailKind.EXPIRING:
+        return True
+    return (mail.about if mail.kind is MailKind.MESSAGE else mail.address) is not None
 
 
 def _customers(mail: Mail) -> list[str]:
@@ -539,7 +693,7 @@ def _too_many(retry_at: dt.datetime) -> TooManyMails:
     return TooManyMails(
         f"{MAILS_AT_ONCE} e-mails with a link went to the customer in the last "
         f"{MAILS_WITHIN // dt.timedelta(minutes=1)} minutes; the next may be sent at "
-        f"{retry_at:%H:%M} UTC",
+        f"{next_minute(retry_at):%H:%M} UTC",
         retry_at=retry_at,
     )
 

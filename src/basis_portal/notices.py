@@ -28,7 +28,8 @@ def queue_notice(
     if kind not in context.notices:
         return
     last = unit.mails.latest(customer_id, kind)
-    if last is not None and last.status is MailStatus.QUEUED:
+    # What was queued by a clock that was ahead would let everything wait for its instant.
+    if last is not None and last.status is MailStatus.QUEUED and last.queued_at <= at:
         return
     due_at = at
     if last is not None and last.claimed_at is not None and last.status in _WENT_OUT:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 import attrs
@@ -16,6 +16,7 @@ from .domain.customers import Customer
 from .domain.mail import (
     MAILS_AT_ONCE,
     MAILS_WITHIN,
+    NOTICE_EVERY,
     NOTICE_GOES_BACK,
     Mail,
     MailKind,
@@ -24,7 +25,6 @@ from .domain.mail import (
 from .domain.messages import Author, Message
 from .domain.portal_token import EndedAs, PortalToken, TokenStatus
 from .domain.visibility import Section
-from .errors import DocumentNotFound
 from .repositories import UnitOfWork
 from .tokens import Issuing
 from .visible import Visible
@@ -33,6 +33,8 @@ NOTICED_AT_ONCE = 50
 """How many messages a notice tells of at most, the newest ones."""
 EXPIRING_NAMED = 200
 """How many links a notice of expiring links names at most."""
+LOOKED_BACK = 200
+"""How many e-mails, and messages, are looked through for what was told before."""
 
 AddressOf = Callable[[Customer], str]
 """The one address on file of a customer; `NoMailAddress` where there is none."""
@@ -60,9 +62,11 @@ class Outgoing:
         customer: whom it concerns, None in a notice of several.
         link: the secret address it carries, None in what staff get.
         expires_at: until when that works, UTC, or None.
-        replaces: True where the customer had other tokens before, whose links no longer work.
+        replaces: True where it is the first to bring this link, and the customer had another
+            token before, whose links no longer work.
         sections: what the customer may open under the link.
         messages: what a notice tells of, oldest first.
+        more_messages: how many older ones it leaves out.
         numbers: by id, the numbers of documents that these messages are about.
         expiring: customers and tokens that a notice of expiring links names, soonest first.
         more: True where more expire than it names.
@@ -75,6 +79,7 @@ class Outgoing:
     replaces: bool = False
     sections: tuple[Section, ...] = ()
     messages: tuple[Message, ...] = ()
+    more_messages: int = 0
     numbers: Mapping[str, str] = attrs.field(factory=dict)
     expiring: tuple[tuple[Customer, PortalToken], ...] = ()
     more: bool = False
@@ -91,7 +96,7 @@ class Turn:
     config: PortalConfig
     now: dt.datetime
 
-    def for_staff(self) -> Outgoing | MailSkip:
+    def for_staff(self) -> Outgoing | Mail | MailSkip:
         """A notice of what the customer wrote."""
         return self._with_messages()
 
@@ -118,7 +123,7 @@ class Turn:
         return attrs.evolve(
             attrs.evolve(self, mail=ready).with_link(token),
             messages=found.messages,
-            numbers=found.numbers,
+            more_messages=found.more_messages,
         )
 
     def with_link(self, token: PortalToken) -> Outgoing:
@@ -129,8 +134,18 @@ class Turn:
             self.customer,
             link=self.context.link(token.id),
             expires_at=token.expires_at,
-            replaces=len(self.unit.tokens.history(self.customer.id)) > 1,
+            replaces=self._is_new(token),
             sections=tuple(filter(visible.shows, Section)),
+        )
+
+    def _is_new(self, token: PortalToken) -> bool:
+        """True where the customer had another token, and no e-mail brought this one yet."""
+        if token.replaces is None and len(self.unit.tokens.history(self.customer.id)) == 1:
+            return False
+        before = self.unit.mails.of_customer(self.customer.id, limit=LOOKED_BACK)
+        return not any(
+            one.token_id == token.id and one.id != self.mail.id and one.status in WENT_OUT
+            for one in before
         )
 
     def _visible(self, token: PortalToken | None = None) -> Visible:
@@ -147,56 +162,61 @@ class Turn:
             return Outgoing(self.mail)
         if self.mail.kind is MailKind.RENEWAL:
             return MailSkip.THROTTLED
-        later = attrs.evolve(self.mail, status=MailStatus.QUEUED, due_at=retry_at)
-        self.unit.mails.change(self.mail, later)
-        return later
+        return self._wait_until(retry_at)
 
-    def _with_messages(self) -> Outgoing | MailSkip:
+    def _with_messages(self) -> Outgoing | Mail | MailSkip:
         """What the notice tells of: what no earlier one told."""
-        visible = self._visible()
-        if self.mail.kind is MailKind.REPLY and not visible.shows(Section.MESSAGES):
+        if self.mail.kind is MailKind.REPLY and not self._visible().shows(Section.MESSAGES):
             return MailSkip.HIDDEN
-        messages = self._untold()
+        others = [
+            one
+            for one in self.unit.mails.of_customer(self.customer.id, limit=LOOKED_BACK)
+            if one.kind is self.mail.kind and one.id != self.mail.id
+        ]
+        messages = self._untold(others)
         if not messages:
             return MailSkip.NOTHING_NEW
-        numbers = {}
-        for document_id in {one.document_id for one in messages if one.document_id is not None}:
-            try:
-                numbers[document_id] = visible.document(document_id).number
-            except DocumentNotFound:
-                continue
+        if free_at := _free_at(others, self.now):
+            return self._wait_until(free_at)
         told = attrs.evolve(self.mail, about=messages[0].id)
         self.unit.mails.change(self.mail, told)
-        return Outgoing(told, self.customer, messages=tuple(messages[::-1]), numbers=numbers)
+        shown = messages[:NOTICED_AT_ONCE]
+        more = len(messages) - len(shown)
+        return Outgoing(told, self.customer, messages=tuple(shown[::-1]), more_messages=more)
 
-    def _untold(self) -> list[Message]:
-        """The messages that a notice has to tell of, newest first.
+    def _untold(self, others: Sequence[Mail]) -> list[Message]:
+        """The messages that no notice told of yet, newest first; to staff only what is unread.
 
-        Those written since it was queued, by clocks that may differ a little, up to the newest
-        that an earlier notice told of; to staff only what they have not read.
+        They go back to the newest that was told of; where none was, to the first notice that was
+        queued, by clocks that may differ a little.
         """
-        told = self._told_before()
-        since = self.mail.queued_at - NOTICE_GOES_BACK
+        told = {one.about for one in others if one.status in _OVER}
+        since = min(one.queued_at for one in (self.mail, *others)) - NOTICE_GOES_BACK
         author = Author.CUSTOMER if self.mail.kind is MailKind.MESSAGE else Author.SELLER
         found = []
-        for message in self.unit.messages.page(self.customer.id, limit=NOTICED_AT_ONCE):
-            if message.id == told or message.at < since:
+        for message in self.unit.messages.page(self.customer.id, limit=LOOKED_BACK):
+            if message.id in told or message.at < since:
                 break
             if message.author is author and message.read_at is None:
                 found.append(message)
         return found
 
-    def _told_before(self) -> str | None:
-        went_out = (MailStatus.SENT, MailStatus.UNKNOWN)
-        others = self.unit.mails.of_customer(self.customer.id, limit=NOTICED_AT_ONCE)
-        told = (
-            other.about
-            for other in others
-            if other.kind is self.mail.kind
-            and other.id != self.mail.id
-            and other.status in went_out
-        )
-        return next(told, None)
+    def _wait_until(self, instant: dt.datetime) -> Mail:
+        later = attrs.evolve(self.mail, status=MailStatus.QUEUED, due_at=instant)
+        self.unit.mails.change(self.mail, later)
+        return later
+
+
+_OVER = (MailStatus.SENT, MailStatus.UNKNOWN)
+WENT_OUT = (*_OVER, MailStatus.SENDING)
+"""What reached the customer, or may have."""
+
+
+def _free_at(others: Sequence[Mail], now: dt.datetime) -> dt.datetime | None:
+    """From when another notice may go out, or None where at once."""
+    taken = (one.claimed_at for one in others if one.claimed_at and one.status in WENT_OUT)
+    last = max((one for one in taken if one <= now), default=None)
+    return last + NOTICE_EVERY if last is not None and now < last + NOTICE_EVERY else None
 
 
 def full_until(

@@ -51,6 +51,7 @@ class Failing:
         self.inner = inner
         self.connecting: list[Exception | None] = []
         self.sending: list[Exception | None] = []
+        self.leaving: Exception | None = None
         self.connections = 0
 
     @contextmanager
@@ -59,6 +60,8 @@ class Failing:
         self._fail(self.connecting)
         self.connections += 1
         yield self
+        if self.leaving:
+            raise self.leaving
 
     def send(self, message: EmailMessage) -> None:
         """Send, if it is not to fail."""
@@ -287,6 +290,81 @@ def test_nothing_due_opens_no_connection(mailer: Mailer, transport: Failing) -> 
     assert transport.connections == 0
 
 
+# --- what goes wrong on the way
+
+
+def test_what_fails_before_the_sending_was_not_sent(
+    mailer: Mailer, transport: Failing, clock: FrozenClock
+) -> None:
+    """Whatever a transport raises as it connects: nothing can have been sent."""
+    mailer.portal.tokens.generate("C-1001")
+    transport.connecting = [ConnectionRefusedError("port 25")]
+    with pytest.raises(MailServerUnavailable, match=r"ConnectionRefusedError\) before anything"):
+        mailer.send_link("C-1001")
+    assert mailer.portal.mailing.of_customer("C-1001").items[0].status is MailStatus.FAILED
+    transport.connecting = [ZeroDivisionError()]
+    run = mailer.send_links(["C-1001", "C-1004"], run="r")
+    assert next(run).status is MailStatus.QUEUED
+    with pytest.raises(MailServerUnavailable):
+        next(run)
+    assert mailer.report("r") == RunReport("r", queued=2)
+    clock.advance(minutes=15)
+    assert [one.status for one in mailer.run()] == [MailStatus.SENT] * 2
+
+
+@pytest.mark.parametrize("error", [MailServerUnavailable("no QUIT"), ValueError()])
+def test_what_fails_after_the_sending_was_sent(
+    mailer: Mailer, transport: Failing, outbox: OutboxTransport, error: Exception
+) -> None:
+    """Leaving a connection changes nothing."""
+    transport.leaving = error
+    mailer.portal.tokens.generate("C-1001")
+    assert mailer.send_link("C-1001").status is MailStatus.SENT
+    assert [one.status for one in mailer.send_links(["C-1004"], run="r")] == [MailStatus.SENT]
+    assert len(outbox.files()) == 2
+
+
+def test_a_host_that_fails_costs_no_e_mail(
+    mailer: Mailer, storage: Any, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its customers cannot be looked up: all waits, and three such failures end the run."""
+    ids = [f"C-2{number:03}" for number in range(5)]
+    storage.customers.save(*(a_customer(one, email=f"{one}@x.example") for one in ids))
+    for _ in mailer.portal.mailing.queue_links(ids, run="r"):
+        pass
+
+    def get(_: str) -> Any:
+        raise ConnectionError("the ERP is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mailer.portal.customers, "get", get)
+        run = mailer.run()
+        assert [next(run).status for _ in range(3)] == [MailStatus.QUEUED] * 3
+        with pytest.raises(MailError, match=r"the application failed \(ConnectionError\)"):
+            next(run)
+    assert mailer.report("r") == RunReport("r", queued=5)
+    clock.advance(minutes=15)
+    assert [one.status for one in mailer.run()] == [MailStatus.SENT] * 5
+
+
+def test_one_customer_who_cannot_be_read_stops_nobody_else(
+    mailer: Mailer, storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one waits."""
+    get = mailer.portal.customers.get
+
+    def broken(customer_id: str) -> Any:
+        if customer_id == "C-1001":
+            raise InvalidValue("Customer.name must not be empty", field="Customer.name")
+        return get(customer_id)
+
+    monkeypatch.setattr(mailer.portal.customers, "get", broken)
+    found = {
+        one.customer_id: one.status for one in mailer.send_links(["C-1001", "C-1004"], run="r")
+    }
+    assert found == {"C-1001": MailStatus.QUEUED, "C-1004": MailStatus.SENT}
+
+
 # --- notices
 
 
@@ -340,6 +418,29 @@ def test_staff_are_told_of_expiry(mailer: Mailer, outbox: OutboxTransport) -> No
     assert f"{STAFF_URL}tokens?status=soon" in part(message, "plain")
 
 
+def test_further_ahead_the_list_is_of_all(mailer: Mailer, outbox: OutboxTransport) -> None:
+    """The page that lists what expires soon looks a week ahead."""
+    mailer.portal.tokens.generate("C-1001", days=20)
+    assert mailer.notify_of_expiry(within_days=30)
+    list(mailer.run())
+    assert f"{STAFF_URL}tokens?status=active" in part(outbox.messages()[0], "plain")
+
+
+def test_a_template_that_fails_is_named_in_the_log(
+    portal: Portal, transport: Failing, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where the trial at the start did not meet it."""
+    (tmp_path / "link.txt").write_text(
+        "Subject: S\n{{ link }}\n{% if customer.number %}\n{{ nope }}{% endif %}\n"
+    )
+    mailer = Mailer(portal, transport=transport, sender="p@x.example", templates=tmp_path)
+    portal.tokens.generate("C-1001")
+    with pytest.raises(MailError, match="could not be written"):
+        mailer.send_link("C-1001")
+    assert "link.txt" in caplog.text
+    assert "nope" in caplog.text
+
+
 # --- secrets, and what is given
 
 
@@ -375,6 +476,7 @@ def test_no_log_holds_a_link(
     [
         {"transport": None},
         {"transport": object()},
+        {"transport": OutboxTransport},
         {"sender": "nobody"},
         {"sender": "a@x.example, b@y.example"},
         {"staff": "nobody"},

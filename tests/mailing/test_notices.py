@@ -18,8 +18,11 @@ from basis_portal import (
 )
 from basis_portal.domain.mail import Mail, MailKind, MailStatus
 from basis_portal.portal import MailSkip, Outgoing
-from basis_portal.testing.builders import an_invoice
+from basis_portal.testing.builders import a_customer, an_invoice
 from basis_portal.testing.clocks import FrozenClock
+from basis_portal.testing.parts.base import in_thread
+
+from .conftest import BUSY, REFUSED, address_of
 
 Trail = Callable[[], list[AuditEntry]]
 QUARTER = timedelta(minutes=15)
@@ -109,8 +112,6 @@ def test_a_message_that_comes_while_one_is_sent_is_told(
     access: PortalAccess, open_portal: Portal, turns: Any, clock: FrozenClock
 ) -> None:
     """And not twice, where that notice took it along."""
-    from .conftest import address_of
-
     access.send_message("one")
     mail = open_portal.mailing.claim()
     assert mail is not None
@@ -189,13 +190,123 @@ def test_a_notice_that_failed_lets_the_next_tell_it(
     access: PortalAccess, turn: Any, clock: FrozenClock
 ) -> None:
     """It was not told to anybody."""
-    from .conftest import REFUSED
-
     access.send_message("one")
     turn(REFUSED)
     clock.advance(minutes=1)
     access.send_message("two")
     assert texts(turn()) == ["one", "two"]
+
+
+def test_a_notice_that_waited_tells_what_came_before_a_younger_one(
+    access: PortalAccess, open_portal: Portal, clock: FrozenClock, turn: Any, turns: Any
+) -> None:
+    """One is refused for now, another is queued while it is tried again: nothing is lost."""
+    access.send_message("one")
+    turn(BUSY)
+    clock.advance(minutes=15)
+    mail = open_portal.mailing.claim()
+    assert mail is not None
+    out = open_portal.mailing.prepare(mail, address_of)
+    assert isinstance(out, Outgoing)
+    clock.advance(seconds=1)
+    access.send_message("two")
+    open_portal.mailing.failed(out.mail, BUSY, again=True)
+    told = []
+    for _ in range(8):
+        told += [texts(one) for one in turns() if isinstance(one, Outgoing)]
+        clock.advance(minutes=15)
+    assert told == [["one", "two"]]
+
+
+@pytest.mark.parametrize("how", ["refused", "lost"])
+def test_what_nobody_was_told_the_next_notice_tells(
+    access: PortalAccess, open_portal: Portal, clock: FrozenClock, turn: Any, turns: Any, how: str
+) -> None:
+    """Where one was refused for good, or its worker ended, however long ago."""
+    access.send_message("one")
+    if how == "refused":
+        turn(REFUSED)
+    else:
+        assert open_portal.mailing.claim() is not None
+    clock.advance(days=2)
+    access.send_message("two")
+    if how == "lost":
+        open_portal.mailing.give_up_lost()
+    assert [texts(one) for one in turns() if isinstance(one, Outgoing)] == [["one", "two"]]
+
+
+def test_two_that_wait_do_not_go_out_together(
+    access: PortalAccess, open_portal: Portal, clock: FrozenClock, turns: Any
+) -> None:
+    """A quarter of an hour lies between them, and nothing is told twice."""
+    access.send_message("one")
+    mail = open_portal.mailing.claim()
+    assert mail is not None
+    clock.advance(seconds=1)
+    access.send_message("two")  # queues another, since that one is being sent
+    open_portal.mailing.failed(mail, BUSY, again=True)
+    clock.advance(minutes=20)
+    told = []
+    sent_at = []
+    for number in range(60):
+        for one in turns():
+            if isinstance(one, Outgoing):
+                told.append(texts(one))
+                sent_at.append(clock.now)
+        if number == 1:
+            access.send_message("three")
+        clock.advance(minutes=1)
+    assert told == [["one", "two"], ["three"]]
+    assert sent_at[1] - sent_at[0] >= QUARTER
+
+
+def test_many_messages_are_told_as_many(
+    open_portal: Portal, access: PortalAccess, clock: FrozenClock, turns: Any
+) -> None:
+    """The newest fifty, and how many there are besides."""
+    for number in range(60):
+        open_portal.messages.reply("C-1001", f"answer {number}")
+        clock.advance(timedelta(microseconds=1))
+    (out,) = turns()
+    assert (len(out.messages), out.more_messages) == (50, 10)
+    assert texts(out)[-1] == "answer 59"
+    clock.advance(days=1)
+    open_portal.messages.reply("C-1001", "the last")
+    assert [texts(one) for one in turns()] == [["the last"]]
+
+
+def test_a_clock_that_was_ahead_silences_nobody(
+    access: PortalAccess, clock: FrozenClock, turns: Any
+) -> None:
+    """A notice of an instant yet to come does not stand for what is written now."""
+    clock.advance(days=20)
+    access.send_message("from the future")
+    clock.advance(timedelta(days=-20))
+    access.send_message("now")
+    assert [texts(one) for one in turns()] == [["now", "from the future"]]
+
+
+def test_the_host_is_asked_outside_the_transaction(
+    access: PortalAccess, open_portal: Portal, storage: Any, make_portal: Any
+) -> None:
+    """Whoever has a token to revoke does not wait for the host's documents."""
+    storage.documents.save(an_invoice(number="INV-1042"))
+    access.send_message("Where is it?", document_id=an_invoice().id)
+    found = []
+
+    class Slow:
+        def get(self, customer_id: str, document_id: str) -> Any:
+            found.append(in_thread(lambda: open_portal.tokens.revoke("C-1001")))
+            return storage.documents.get(customer_id, document_id)
+
+        def page(self, *_: Any, **__: Any) -> Any:
+            raise NotImplementedError
+
+    portal = make_portal(documents=Slow())
+    mail = portal.mailing.claim()
+    out = portal.mailing.prepare(mail, address_of)
+    assert list(out.numbers.values()) == ["INV-1042"]
+    assert found[0] is not None
 
 
 # --- expiry
@@ -227,6 +338,34 @@ def test_a_notice_of_expiry_that_came_too_late_is_skipped(
     clock.advance(days=1)
     (done,) = turns()
     assert done.problem == MailSkip.NOTHING_NEW
+
+
+def test_one_notice_of_expiry_waits_at_a_time(
+    open_portal: Portal, turns: Any, clock: FrozenClock
+) -> None:
+    """A scheduler asks each day, also while nothing can be sent."""
+    open_portal.tokens.generate("C-1001", days=6)
+    first = open_portal.mailing.queue_expiry_notice(within_days=7)
+    clock.advance(days=1)
+    assert open_portal.mailing.queue_expiry_notice(within_days=7) == first
+    assert len(turns()) == 1
+    assert open_portal.mailing.queue_expiry_notice(within_days=7) != first
+
+
+def test_customers_who_are_blocked_hide_nobody(
+    open_portal: Portal, storage: Any, turns: Any
+) -> None:
+    """However many of them come first."""
+    many = [f"C-3{number:03}" for number in range(205)]
+    storage.customers.save(*map(a_customer, many))
+    for _ in open_portal.tokens.ensure_many(many):
+        pass
+    storage.customers.save(*(a_customer(one, blocked=True) for one in many))
+    open_portal.settings.save(PortalConfig(enabled=True, token_expiry_days=31))
+    open_portal.tokens.generate("C-1001")
+    open_portal.mailing.queue_expiry_notice(within_days=60)
+    (out,) = turns()
+    assert [customer.id for customer, _ in out.expiring] == ["C-1001"]
 
 
 @pytest.mark.parametrize("days", [0, 366, True, 7.0, "7", None])

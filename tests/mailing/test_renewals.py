@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from basis_portal import AuditEntry, AuditEvent, Portal, PortalConfig, PortalNotAvailable
+from basis_portal import (
+    AuditEntry,
+    AuditEvent,
+    Portal,
+    PortalConfig,
+    PortalNotAvailable,
+    StorageError,
+)
 from basis_portal.domain.mail import Mail, MailKind, MailStatus
 from basis_portal.portal import MailSkip, Outgoing
 from basis_portal.testing.builders import a_customer
@@ -203,3 +210,31 @@ def test_with_the_portal_off_every_link_is_refused_alike(
         with pytest.raises(PortalNotAvailable):
             open_portal.mailing.ask_for_renewal(text)
     assert state() == before
+
+
+def test_a_clock_that_was_ahead_holds_no_renewal_back(
+    open_portal: Portal, expired: str, turns: Any, clock: FrozenClock
+) -> None:
+    """What was asked for at an instant yet to come does not stand for what is asked now."""
+    clock.advance(days=30)
+    open_portal.mailing.ask_for_renewal(expired)
+    clock.advance(timedelta(days=-30))
+    open_portal.mailing.ask_for_renewal(expired)
+    assert len(turns()) == 1
+
+
+def test_a_storage_that_cannot_be_written_tells_nothing(
+    open_portal: Portal, make_portal: Callable[..., Portal], watched: Any, expired: str, caplog: Any
+) -> None:
+    """Else an error would tell a genuine expired link from the others. The log says it."""
+
+    def fail() -> None:
+        raise StorageError("read-only")
+
+    watched.before["mails.latest"] = fail
+    make_portal(watched).mailing.ask_for_renewal(expired)
+    assert "could not be queued" in caplog.text
+    assert expired not in caplog.text
+    watched.before["tokens.get"] = fail
+    with pytest.raises(StorageError):
+        make_portal(watched).mailing.ask_for_renewal(expired)

@@ -143,6 +143,7 @@ def test_a_worker_that_ended_is_reported(
     queue(open_portal, ["C-1001", "C-1004"])
     lost = open_portal.mailing.claim()
     assert lost is not None
+    assert isinstance(open_portal.mailing.prepare(lost, address_of), Outgoing)
     turn()
     clock.advance(minutes=10)
     assert open_portal.mailing.give_up_lost() == 0
@@ -177,10 +178,30 @@ def test_a_worker_that_was_taken_for_lost_before_it_sent_sends_nothing(
     mail = open_portal.mailing.claim()
     assert mail is not None
     clock.advance(minutes=11)
-    open_portal.mailing.give_up_lost()
+    assert open_portal.mailing.give_up_lost() == 0
     assert not isinstance(open_portal.mailing.prepare(mail, address_of), Outgoing)
-    assert open_portal.mailing.report(RUN) == RunReport(RUN, unknown=1)
+    assert open_portal.mailing.report(RUN) == RunReport(RUN, queued=1)
     assert open_portal.tokens.get("C-1001") is None
+
+
+def test_what_a_worker_had_not_made_yet_is_sent_by_another(
+    open_portal: Portal, turns: Any, clock: FrozenClock
+) -> None:
+    """It was taken and nothing more, so that it cannot have been sent."""
+    queue(open_portal, ["C-1001"])
+    lost = open_portal.mailing.claim()
+    assert lost is not None
+    clock.advance(minutes=11)
+    open_portal.mailing.give_up_lost()
+    again = open_portal.mailing.claim()
+    assert again is not None
+    # The one who was only slow finds that it is not his any more, also now that it is taken.
+    assert not isinstance(open_portal.mailing.prepare(lost, address_of), Outgoing)
+    out = open_portal.mailing.prepare(again, address_of)
+    assert isinstance(out, Outgoing)
+    open_portal.mailing.sent(out)
+    assert open_portal.mailing.report(RUN) == RunReport(RUN, sent=1)
+    assert turns() == []
 
 
 def test_while_the_portal_is_off_all_waits(open_portal: Portal, turns: Any) -> None:
@@ -219,7 +240,7 @@ def test_many_are_queued_in_pieces(open_portal: Portal, storage: Any) -> None:
     assert open_portal.mailing.report(RUN).queued == 1000
     with pytest.raises(InvalidValue):
         list(queued)
-    assert open_portal.mailing.report(RUN).queued == 1000
+    assert open_portal.mailing.report(RUN).queued == 1005
 
 
 @pytest.mark.parametrize("ids", ["C-1001", b"C-1001", 5, None])

@@ -16,6 +16,7 @@ from basis_portal import (
     Edition,
     InvalidValue,
     MailError,
+    MailRefused,
     NoActiveToken,
     NoMailAddress,
     Portal,
@@ -163,9 +164,7 @@ def test_five_in_thirty_minutes(open_portal: Portal, clock: FrozenClock) -> None
         open_portal.mailing.begin("C-1001", address_of)
 
 
-def test_a_clock_that_is_set_back_shuts_nobody_out(
-    open_portal: Portal, clock: FrozenClock
-) -> None:
+def test_a_clock_that_is_set_back_shuts_nobody_out(open_portal: Portal, clock: FrozenClock) -> None:
     """What was sent at instants yet to come is not waited for."""
     open_portal.tokens.generate("C-1001")
     clock.advance(days=1)
@@ -193,6 +192,45 @@ def test_after_a_regenerate_it_says_so(open_portal: Portal) -> None:
     open_portal.tokens.revoke("C-1004")
     open_portal.tokens.generate("C-1004")
     assert open_portal.mailing.begin("C-1004", address_of).replaces
+
+
+def test_it_says_so_once(open_portal: Portal, clock: FrozenClock) -> None:
+    """The next e-mail with the same link does not: the link sent before does work."""
+    open_portal.tokens.generate("C-1001")
+    open_portal.mailing.sent(open_portal.mailing.begin("C-1001", address_of))
+    assert not open_portal.mailing.begin("C-1001", address_of).replaces
+    open_portal.tokens.regenerate("C-1001")
+    first = open_portal.mailing.begin("C-1001", address_of)
+    assert first.replaces
+    open_portal.mailing.failed(first.mail, ERRORS[0], again=False)
+    second = open_portal.mailing.begin("C-1001", address_of)
+    assert second.replaces  # nobody got the one before
+    open_portal.mailing.sent(second)
+    clock.advance(days=7)
+    assert not open_portal.mailing.begin("C-1001", address_of).replaces
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (
+            "quotes https://x.example/Q" + "a" * 21 + "." + "b" * 43,
+            "quotes https://x.example/<...>.<...>",
+        ),
+        ("two\r\n  lines", "two lines"),
+        ("odd \x00 \x1b[31m \ud800 signs", "odd ? ?[31m ? signs"),
+        ("", "MailRefused"),
+        ("word " * 400, ("word " * 400)[:500]),
+    ],
+)
+def test_what_a_server_says_is_kept_without_a_link(
+    open_portal: Portal, trail: Trail, said: str, kept: str
+) -> None:
+    """On one line, readable, whatever it quoted."""
+    open_portal.tokens.generate("C-1001")
+    out = open_portal.mailing.begin("C-1001", address_of)
+    done = open_portal.mailing.failed(out.mail, MailRefused(said), again=False)
+    assert (done.problem, trail()[-1].detail) == (kept, kept)
 
 
 def test_only_what_is_shown_is_named(open_portal: Portal) -> None:

@@ -22,6 +22,7 @@ from ..errors import (
     MailOutcomeUnknown,
     MailServerUnavailable,
     NoMailAddress,
+    StorageError,
     shown,
 )
 from ..portal import Outgoing, Portal, RunReport
@@ -30,6 +31,8 @@ from .letters import Letters
 from .message import Letter
 from .transport import Connection, Transport
 
+_FAULTS_BORNE = 3
+_LISTED_DAYS = 7
 log: logging.Logger = logging.getLogger("basis_portal.mail")
 
 
@@ -69,7 +72,7 @@ class Mailer:
         staff_url: str | None = None,
         templates: Path | str | None = None,
     ) -> None:
-        if not callable(getattr(transport, "connect", None)):
+        if isinstance(transport, type) or not callable(getattr(transport, "connect", None)):
             raise InvalidValue.of("transport", transport, "must be one, such as SMTPTransport")
         self.portal: Portal = portal
         self._transport = transport
@@ -117,8 +120,8 @@ class Mailer:
             return out.mail
         try:
             message = self._written(out)
-            with self._transport.connect() as connection:
-                _hand_over(connection, message)
+            with _Way(self._transport) as way:
+                way.send(message)
         except MailError as error:
             self.portal.mailing.failed(out.mail, error, again=False)
             raise
@@ -161,23 +164,31 @@ class Mailer:
 
         Raises:
             MailServerUnavailable: the server cannot be reached; all that is left stays queued.
+            MailError: the host's repositories failed three times; all that is left stays queued.
+            StorageError: what became of an e-mail cannot be noted.
         """
         mailing = self.portal.mailing
         mailing.give_up_lost()
-        done = 0
-        with ExitStack() as stack:
-            open_connection: Connection | None = None
+        done = faults = 0
+        with _Way(self._transport) as way:
             while (limit is None or done < limit) and (mail := mailing.claim(run=run)):
                 done += 1
-                out = mailing.prepare(mail, address_of)
+                try:
+                    out = mailing.prepare(mail, address_of)
+                except StorageError:
+                    raise  # nothing can be noted: the e-mail is queued again when its time is up
+                except Exception as error:
+                    fault = MailError(f"the application failed ({type(error).__name__})")
+                    yield mailing.failed(mail, fault, again=True)
+                    faults += 1
+                    if faults >= _FAULTS_BORNE:
+                        raise fault from error
+                    continue
                 if isinstance(out, Mail):
                     yield out
                     continue
                 try:
-                    message = self._written(out)
-                    if open_connection is None:
-                        open_connection = stack.enter_context(self._transport.connect())
-                    _hand_over(open_connection, message)
+                    way.send(self._written(out))
                 except MailServerUnavailable as error:
                     yield mailing.failed(out.mail, error, again=True)
                     raise
@@ -205,7 +216,10 @@ class Mailer:
     def _letter(self, out: Outgoing) -> Letter:
         kind, customer = out.mail.kind, out.customer
         if kind is MailKind.EXPIRING or customer is None:
-            days, page = int(out.mail.about or 1), self._staff_page("tokens?status=soon")
+            days = int(out.mail.about or 1)
+            # The page that lists them goes a week ahead; all active ones are listed by expiry too.
+            listed = "soon" if days <= _LISTED_DAYS else "active"
+            page = self._staff_page(f"tokens?status={listed}")
             return self._letters.expiring(out.expiring, page, days, more=out.more)
         about = {one.id: out.numbers.get(one.document_id or "") for one in out.messages}
         if kind is MailKind.MESSAGE:
@@ -237,6 +251,8 @@ class Mailer:
         except Exception as error:
             # Where, and not what it says: a link may stand in that.
             kind, where = type(error).__name__, "".join(format_tb(error.__traceback__))
+            if isinstance(error, InvalidValue) and (error.field or "").endswith((".txt", ".html")):
+                where = str(error)  # which names the template, and what is wrong there
             log.error("e-mail %s could not be written: %s\n%s", out.mail.id[:8], kind, where)
             raise MailError(f"the e-mail could not be written ({kind}); see the log") from None
 
@@ -271,14 +287,48 @@ def address_of(customer: Customer) -> str:
         ) from None
 
 
-def _hand_over(connection: Connection, message: EmailMessage) -> None:
-    """Send a message; what a transport did not expect leaves the outcome unknown."""
-    try:
-        connection.send(message)
-    except MailError:
-        raise
-    except Exception as error:
-        kind = type(error).__name__
-        raise MailOutcomeUnknown(
-            f"the transport failed ({kind}); nobody knows whether the e-mail was sent"
-        ) from error
+class _Way:
+    """A transport's connection, opened when it is first used. What it raises means something.
+
+    Before `Connection.send` is called nothing can have been sent; within it nobody knows, unless
+    the transport does; once it has returned the message is sent, whatever leaving it brings.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._opened = ExitStack()
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> _Way:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._opened.close()
+        except Exception as error:
+            log.warning("the transport failed as it was left: %s", type(error).__name__)
+
+    def send(self, message: EmailMessage) -> None:
+        """Send a message. Raises a `MailError` whatever the transport raised."""
+        if self._connection is None:
+            self._connection = self._open()
+        try:
+            self._connection.send(message)
+        except MailError:
+            raise
+        except Exception as error:
+            # Without what it says: it may have quoted the e-mail.
+            raise MailOutcomeUnknown(
+                f"the transport failed ({type(error).__name__}); nobody knows whether the e-mail "
+                "was sent"
+            ) from None
+
+    def _open(self) -> Connection:
+        try:
+            return self._opened.enter_context(self._transport.connect())
+        except MailError:
+            raise
+        except Exception as error:
+            raise MailServerUnavailable(
+                f"the transport failed ({type(error).__name__}) before anything was sent"
+            ) from None
