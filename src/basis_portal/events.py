@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from inspect import iscoroutinefunction
 from typing import Any, TypeAlias
 
 from .domain.audit import AuditEntry
+from .domain.checks import is_async
 from .errors import InvalidValue
 from .repositories import AuditRepository, Storage, UnitOfWork
 
@@ -41,7 +41,7 @@ class _TellingTrail:
 
 def check_on_event(on_event: object) -> OnEvent | None:
     """What to call with each event, or None. Raises `InvalidValue`."""
-    if on_event is None or (callable(on_event) and not iscoroutinefunction(on_event)):
+    if on_event is None or (callable(on_event) and not is_async(on_event)):
         return on_event
     raise InvalidValue.of(
         "on_event", on_event, "must be a callable taking an AuditEntry, and not an async one"

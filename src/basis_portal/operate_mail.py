@@ -24,7 +24,7 @@ from .configuration import ConfigurationError
 from .errors import InvalidValue, MailServerUnavailable
 
 if TYPE_CHECKING:
-    from .mail import Mail, Mailer
+    from .mail import Mail, Mailer, RunReport
 
 VARIABLE = "BASIS_PORTAL_MAILER"
 _SHOWN_EVERY = 500
@@ -109,13 +109,13 @@ def _count(text: str) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     mailer = _mailer(options)
-    return _tell(options, mailer.run(run=options.name, limit=options.limit))
+    return _tell(options, mailer, mailer.run(run=options.name, limit=options.limit))
 
 
 def _send(options: argparse.Namespace) -> int:
     mailer = _mailer(options)
     ids = _ids(options.file)
-    return _tell(options, mailer.send_links(ids, run=options.name, by=options.by))
+    return _tell(options, mailer, mailer.send_links(ids, run=options.name, by=options.by))
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -141,7 +141,7 @@ def _expiring(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tell(options: argparse.Namespace, done: Iterator[Mail]) -> int:
+def _tell(options: argparse.Namespace, mailer: Mailer, done: Iterator[Mail]) -> int:
     """Send, and tell what became of it; 1 where the server cannot be reached."""
     counts: Counter[str] = Counter()
     problem = ""
@@ -157,14 +157,33 @@ def _tell(options: argparse.Namespace, done: Iterator[Mail]) -> int:
                     break
         except MailServerUnavailable as error:
             problem = str(error)
+    is_off = not mailer.portal.settings.get().config.enabled
     if options.json:
-        print(json.dumps({**counts, "problem": problem or None}))
+        print(json.dumps({**counts, "problem": problem or (_OFF if is_off else None)}))
     else:
         words = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
-        print(words or "Nothing to send.")
+        if words:
+            print(words)
+        if is_off or not words:
+            print(_what_waits(mailer.report(options.name), is_off))
         if problem:
             print(f"basis-portal: {problem}; what is left stays queued", file=sys.stderr)
     return int(bool(problem))
+
+
+_OFF = "the portal is off: nothing is sent until it is on"
+
+
+def _what_waits(report: RunReport, is_off: bool) -> str:
+    """Why nothing was sent: of the run, or of all that is of no run."""
+    if is_off:
+        of_what = "queued" if report.run else "queued, besides those of runs"
+        return f"{report.queued:,} {of_what}; {_OFF}."
+    left = {"queued": report.queued, "sending": report.sending}
+    if report.run:  # of what is of no run the doubtful ones may be years old
+        left["unknown"] = report.unknown
+    words = ", ".join(f"{count:,} {name}" for name, count in left.items() if count)
+    return f"Nothing to send now: {words}." if words else "Nothing to send."
 
 
 def _not_sent(mailer: Mailer, run: str | None) -> Iterator[Mail]:
@@ -249,24 +268,28 @@ def _mailer(options: argparse.Namespace) -> Mailer:
     _check_packages()
     from .mail import Mailer
 
-    found = _named(name, module, path)
-    if not isinstance(found, Mailer) and callable(found):
-        found = found()
+    try:
+        found = _named(module, path)
+        if not isinstance(found, Mailer) and callable(found):
+            found = found()
+    except Exception as error:  # whatever goes wrong in the application's own code
+        raise ConfigurationError(
+            f"{name!r} cannot be used: {type(error).__name__}: {error}"
+        ) from None
     if not isinstance(found, Mailer):
         raise ConfigurationError(f"{name!r} is no basis_portal.mail.Mailer, and makes none")
     return found
 
 
-def _named(name: str, module: str, path: str) -> Any:
-    sys.path.insert(0, os.getcwd())
+def _named(module: str, path: str) -> Any:
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
     try:
         found: Any = importlib.import_module(module)
         for part in path.split("."):
             found = getattr(found, part)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ConfigurationError(f"{name!r} cannot be used: {error}") from None
     finally:
-        sys.path.remove(os.getcwd())
+        sys.path.remove(folder)
     return found
 
 

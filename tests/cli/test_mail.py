@@ -15,6 +15,7 @@ from textwrap import dedent
 import pytest
 from tests.cli.places import Ran
 
+from basis_portal import MailOutcomeUnknown, MailServerUnavailable, PortalConfig
 from basis_portal.mail import OutboxTransport
 
 Run = Callable[..., Ran]
@@ -53,6 +54,9 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
                 return Mailer(
                     portal, transport=through, sender="p@shop.example", staff="s@shop.example"
                 )
+
+            def fails():
+                raise RuntimeError("no secret is set")
 
             mailer = make()
             number = 5
@@ -137,8 +141,12 @@ def test_a_server_that_is_down(
         ("", "say whose e-mails: --mailer MODULE:NAME"),
         ("shop", "say whose e-mails"),
         (":mailer", "say whose e-mails"),
-        ("nowhere_at_all:mailer", "'nowhere_at_all:mailer' cannot be used: No module named"),
-        ("{app}:nothing", "cannot be used: module '{app}' has no attribute 'nothing'"),
+        (
+            "nowhere_at_all:mailer",
+            "'nowhere_at_all:mailer' cannot be used: ModuleNotFoundError: No module named",
+        ),
+        ("{app}:nothing", "AttributeError: module '{app}' has no attribute 'nothing'"),
+        ("{app}:fails", "'{app}:fails' cannot be used: RuntimeError: no secret is set"),
         ("{app}:number", "is no basis_portal.mail.Mailer, and makes none"),
         ("{app}:portal", "is no basis_portal.mail.Mailer"),
     ],
@@ -151,6 +159,57 @@ def test_whose_e_mails(
     ran = run("mail", "run", "--mailer", name.format(app=app))
     assert ran.status == 2
     assert told.format(app=app) in ran.err
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise ValueError('no DSN')", "ValueError: no DSN"),
+        ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("from os import nothing", "ImportError: cannot import name 'nothing'"),
+        ("def (", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_module_that_fails_is_told(
+    run: Run, app: str, tmp_path: Path, code: str, told: str
+) -> None:
+    """Whatever it raises: its kind and its words, with status 2 and without a traceback."""
+    name = f"shop{next(_modules)}"
+    (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    ran = run("mail", "run", "--mailer", f"{name}:mailer")
+    assert ran.status == 2
+    assert f"'{name}:mailer' cannot be used: {told}" in ran.err
+    assert ran.out == ""
+
+
+def test_while_the_portal_is_off_it_says_so(run: Run, app: str, ids: Path) -> None:
+    """How many wait, and for what, of a run and of the rest; they go out once it is on."""
+    run("mail", "report")
+    shop = sys.modules[app]
+    shop.portal.tokens.generate("C-1", days=3)
+    run("mail", "expiring")
+    shop.portal.settings.save(PortalConfig(enabled=False))
+    off = "the portal is off: nothing is sent until it is on"
+    ran = run("mail", "send", "r", ids)
+    assert (ran.status, ran.out) == (0, f"4 queued; {off}.\n")
+    assert run("mail", "run", "--run", "r").out == f"4 queued; {off}.\n"
+    assert run("mail", "run").out == f"1 queued, besides those of runs; {off}.\n"
+    assert json.loads(run("mail", "run", "--json").out) == {"problem": off}
+    shop.portal.settings.save(PortalConfig(enabled=True))
+    assert run("mail", "run").out.splitlines()[-1] == "3 sent, 2 skipped"
+
+
+def test_what_waits_or_is_in_doubt_is_told(run: Run, app: str, tmp_path: Path) -> None:
+    """A run of which nothing is left to send now is not said to be done."""
+    (tmp_path / "ids").write_text("C-1\nC-3\n", encoding="utf-8")
+    run("mail", "report")
+    mailing = sys.modules[app].portal.mailing
+    assert len(list(mailing.queue_links(["C-1", "C-3"], run="r"))) == 2
+    mailing.failed(mailing.claim(run="r"), MailOutcomeUnknown("lost"), again=True)
+    mailing.failed(mailing.claim(run="r"), MailServerUnavailable("down"), again=True)
+    assert run("mail", "run", "--run", "r").out == "Nothing to send now: 1 queued, 1 unknown.\n"
+    assert run("mail", "send", "r", "ids").out == "Nothing to send now: 1 queued, 1 unknown.\n"
+    assert run("mail", "run").out == "Nothing to send.\n"
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "1.5"])

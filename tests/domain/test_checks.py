@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -246,3 +247,44 @@ def test_page_limits_are_1_to_200() -> None:
     for limit in (0, 201, -1, True, "50", None):
         with pytest.raises(InvalidValue, match=r"^limit must be a whole number from 1 to 200"):
             check_limit(limit)
+
+
+async def _awaited(*_: object) -> None:
+    """What gives nothing but a promise."""
+
+
+async def _asked(*_: object) -> Any:
+    yield 1
+
+
+class _Awaited:
+    async def __call__(self, *_: object) -> None:
+        """As above."""
+
+    async def method(self, *_: object) -> None:
+        """As above."""
+
+    def plain(self, *_: object) -> None:
+        """What does its work at once."""
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        _awaited,
+        _asked,
+        _Awaited(),
+        _Awaited().method,
+        partial(_awaited, 1),
+        partial(partial(_Awaited(), 1), 2),
+    ],
+)
+def test_what_is_async_is_seen(function: Any) -> None:
+    """Whatever is called, or put around it."""
+    assert checks.is_async(function)
+
+
+@pytest.mark.parametrize("function", [print, _Awaited().plain, _Awaited, partial(print), None, 7])
+def test_what_is_not_async_is_seen(function: Any) -> None:
+    """Neither a plain callable, nor a class, nor what cannot be called."""
+    assert not checks.is_async(function)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -247,7 +248,16 @@ async def awaited(_: AuditEntry) -> None:
     """What nobody would await."""
 
 
-@pytest.mark.parametrize("wrong", [0, "print", [print], awaited])
+class Awaited:
+    """As above."""
+
+    async def __call__(self, _: AuditEntry) -> None:
+        """As above."""
+
+
+@pytest.mark.parametrize(
+    "wrong", [0, "print", [print], awaited, Awaited(), partial(awaited), partial(Awaited())]
+)
 def test_what_cannot_be_called_is_refused(make_portal: Callable[..., Portal], wrong: Any) -> None:
     """A portal is told at once that nothing could be told."""
     with pytest.raises(InvalidValue, match=r"on_event .*must be a callable taking an AuditEntry"):

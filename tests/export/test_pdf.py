@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -26,7 +27,7 @@ from basis_portal import (
     StatementOfAccount,
 )
 from basis_portal.export import PdfFont, has_pdf, is_too_long_for_pdf, statement_pdf
-from basis_portal.export.fonts import HERE
+from basis_portal.export.fonts import HERE, OURS, UNKNOWN, faces
 from basis_portal.export.layout import MARGIN, MOST_LINES, PAGE_WIDTH
 from basis_portal.i18n import language_for
 from basis_portal.i18n.words import balance_words
@@ -366,6 +367,43 @@ def test_what_is_no_font_is_refused(tmp_path: Path) -> None:
             pdf_of(account().statement(), font=PdfFont(path))
 
 
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.7, 0.9, 0.99])
+def test_a_font_that_was_cut_off_is_refused(tmp_path: Path, part: float) -> None:
+    """Wherever it ends, also where letters could still be read from it."""
+    whole, cut = FONT.read_bytes(), tmp_path / "cut.ttf"
+    cut.write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(InvalidValue, match=r"must be the path of a (whole )?TrueType font"):
+        pdf_of(account().statement(), font=PdfFont(cut))
+
+
+def test_the_signs_of_currencies_are_those_that_are_documented() -> None:
+    """Each that the page names is in both styles, and of the block no other."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "downloads.md").read_text("utf-8")
+    has, lacks = re.findall(r"^\| (?:yes|no) \| `(.*)` \|$", page, re.M)
+    for face in faces(OURS):
+        assert face.written(has.replace(" ", "")) == has.replace(" ", "")
+        assert set(face.written(lacks.replace(" ", ""))) == {UNKNOWN}
+    block = {chr(one) for one in range(0x20A0, 0x20C1)}
+    assert block <= set(has + lacks)
+
+
+@pytest.mark.parametrize("tag", ["zh", "ar", "fa", "hi", "th", "ja", "bn", "he", "fr"])
+def test_days_and_amounts_are_in_the_language_of_the_words(tag: str) -> None:
+    """For languages we have no words for all of it is English, and each letter is there."""
+    statement = account().statement()
+    foreign = pdf_of(statement, customer=attrs.evolve(CUSTOMER, language=tag))
+    assert UNKNOWN not in words_of(foreign)
+    assert foreign == pdf_of(statement, language=language_for(tag)) == pdf_of(statement)
+    assert "from 15 Jan 2025 to 1 Mar 2025" in words_of(foreign)
+
+
+def test_the_region_of_a_language_we_have_stays() -> None:
+    """A customer in Austria reads days and amounts as they are written there."""
+    assert "15. Jän. 2025" in words_of(
+        pdf_of(account().statement(), language=language_for("de-AT"))
+    )
+
+
 def test_our_fonts_are_small_and_have_their_licence() -> None:
     """Both together are a quarter of a megabyte; their licence asks to be with them."""
     assert sum(one.stat().st_size for one in HERE.iterdir()) < 300_000
@@ -450,11 +488,33 @@ def test_a_wrong_way_to_count_days_is_refused() -> None:
         pdf_of(account().statement(), age_by="number")
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        *(("statement", one) for one in (None, "x", {})),
+        *(("seller", one) for one in (None, "Nordlicht", CUSTOMER)),
+        *(("customer", one) for one in (None, CUSTOMER_ID, SELLER)),
+        *(("language", one) for one in ("de", "", 0)),
+        *(("font", one) for one in (FONT, "DejaVu", "", False)),
+        *(("made_at", one) for one in ("x", MARCH.replace(tzinfo=None), MARCH.date(), 0)),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused(field: str, wrong: Any) -> None:
+    """By its name, and before anything is written."""
+    given = {"statement": account().statement(), "seller": SELLER, "customer": CUSTOMER}
+    with pytest.raises(InvalidValue, match=f"^{field} must be ") as refused:
+        statement_pdf(**{**given, field: wrong})
+    assert refused.value.field == field
+
+
 def test_without_reportlab_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra may be missing."""
+    """The extra may be missing: it can be asked, and whoever does not is told what to install."""
+    statement = account().statement()
     assert has_pdf()
     monkeypatch.setitem(sys.modules, "reportlab", None)
     assert not has_pdf()
+    with pytest.raises(ImportError, match=r"needs reportlab: pip install 'basis-portal\[pdf\]'"):
+        pdf_of(statement)
 
 
 def test_every_kind_has_its_word() -> None:

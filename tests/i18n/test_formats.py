@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from basis_portal.domain.money import AMOUNT_LIMIT
 from basis_portal.i18n import ENGLISH, best_language, language_for
-from basis_portal.i18n.formats import EnglishFormats, NeutralFormats
+from basis_portal.i18n.formats import EnglishFormats, NeutralFormats, WordedFormats
 
 DAY = dt.date(2026, 4, 14)
 AMOUNTS = st.decimals(-AMOUNT_LIMIT + 1, AMOUNT_LIMIT - 1, places=4)
@@ -84,11 +84,16 @@ def test_sums_beyond_any_context_are_shown() -> None:
     [
         ("en", ["EUR 1,200.00", "14 Apr 2026", "Tue 14 Apr 2026", "14 Apr"]),
         ("en-GB", ["EUR 1,200.00", "14 Apr 2026", "Tue 14 Apr 2026", "14 Apr"]),
-        ("de", ["EUR 1 200.00", "2026-04-14", "2026-04-14", "2026-04-14"]),
+        ("de", ["EUR 1 200.00", "14. Apr. 2026", "Di., 14. Apr. 2026", "14. Apr."]),
+        ("id_ID", ["EUR 1 200.00", "14 Apr 2026", "Sel, 14 Apr 2026", "14 Apr"]),
+        ("fr", ["EUR 1 200.00", "2026-04-14", "2026-04-14", "2026-04-14"]),
     ],
 )
 def test_without_babel_nothing_can_be_misread(tag: str, shown: list[str]) -> None:
-    """English stays plain; other languages get no comma and no order of day and month to guess."""
+    """English stays plain; other languages get no comma and no order of day and month to guess.
+
+    Where there are words, days are in words.
+    """
     code = (
         "import sys; sys.modules['babel'] = None\n"
         "import datetime as dt; from decimal import Decimal\n"
@@ -100,6 +105,32 @@ def test_without_babel_nothing_can_be_misread(tag: str, shown: list[str]) -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ascii(shown)
+
+
+@given(day=st.dates(), tag=st.sampled_from(["de", "id"]))
+def test_days_in_our_words_are_those_of_babel(day: dt.date, tag: str) -> None:
+    """Whether Babel is there or not, a day reads the same, with its week and without its year."""
+    plain, babel = WordedFormats(tag), language_for(tag)
+    assert (plain.day(day), plain.day_of_week(day), plain.day_of_year(day)) == (
+        babel.day(day),
+        babel.day_of_week(day),
+        babel.day_of_year(day),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tag", "tag_of_words"),
+    [
+        *(("en", "en"), ("en-US", "en-US"), ("de_AT", "de_AT"), ("id", "id"), ("DE", "DE")),
+        *(("fr", "en"), ("zh-Hans", "en"), ("dei", "en"), ("", "en")),
+    ],
+)
+def test_a_language_in_its_words(tag: str, tag_of_words: str) -> None:
+    """Itself with its region, where there are words; else that of the words, amounts included."""
+    language = language_for(tag)
+    assert language.in_its_words.tag == tag_of_words
+    assert language.in_its_words.words_in == language.words_in
+    assert language.in_its_words.in_its_words is language.in_its_words
 
 
 def test_the_first_accepted_language_with_words_is_taken() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -257,6 +259,50 @@ def test_an_answer_reaches_the_customer() -> None:
 def letters_time(at: dt.datetime) -> str:
     """An instant as a letter in English shows it."""
     return language_for("en").short_instant(at, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (0, None),
+        (1, "and 1 earlier one; see the page."),
+        (10, "and 10 earlier ones; see the page."),
+    ],
+)
+def test_what_is_left_out_is_counted(more: int, words: str | None) -> None:
+    """In both parts, to customers and to staff; nothing where all is told."""
+    reply = a_message(author=Author.SELLER)
+    for one in (
+        letters().answered(a_customer(), LINK, UNTIL, [reply], {}, more=more),
+        letters().customer_wrote(a_customer(), STAFF_LINK, [a_message()], {}, more=more),
+        letters().customer_wrote(a_customer(), None, [a_message()], {}, more=more),
+    ):
+        for part in (one.text, Page(one.html).text):
+            assert (words or "earlier") in part or words is None
+            assert ("earlier" in part) == bool(more)
+
+
+def test_the_document_of_what_is_left_out_is_not_known() -> None:
+    """So the subject names none."""
+    for more, subject in (
+        (0, "Kopi Nusantara wrote about INV-1"),
+        (1, "Kopi Nusantara wrote to you"),
+    ):
+        letter = letters().customer_wrote(
+            a_customer(), STAFF_LINK, [a_message()], {"M-1": "INV-1"}, more=more
+        )
+        assert letter.subject == subject
+
+
+@pytest.mark.parametrize("more", [-1, 1.0, True, "1", None])
+def test_how_many_are_left_out_is_a_number(more: Any) -> None:
+    """What is none is refused."""
+    with pytest.raises(InvalidValue, match="more must be a whole number from 0"):
+        letters().customer_wrote(a_customer(), None, [a_message()], {}, more=more)
+    with pytest.raises(InvalidValue, match="more must be a whole number from 0"):
+        letters().answered(
+            a_customer(), LINK, UNTIL, [a_message(author=Author.SELLER)], {}, more=more
+        )
 
 
 @pytest.mark.parametrize("wrong", [a_note(), a_message(author=Author.CUSTOMER), "text", None])
@@ -775,7 +821,14 @@ def test_half_a_translation_is_not_used(tmp_path: Path, write: Write) -> None:
         ("answered.html", '{% extends "nowhere.html" %}', "nowhere.html"),
         ("expiring.txt", "Subject: Hi\n{{ customer.name }}", "'customer' is undefined"),
         ("customer_wrote.html", "{{ link.x.y }}", "has no attribute 'x'"),
-        ("fr/link.txt", "Subject: Hi\n{{ lnk }}", "'lnk' is undefined"),
+        ("fr/link.txt", "Subject: Hi\n{{ lnk }}", "fr/link.txt, line 2: 'lnk' is undefined"),
+        (
+            "link.txt",
+            "Subject: Hi\n{{ link }}\n{{ 1/0 }}",
+            "link.txt, line 3: ZeroDivisionError: division by zero",
+        ),
+        ("to_staff.html", "<p>\n{{ 1/0 }}", "to_staff.html, line 2: ZeroDivisionError"),
+        ("link.html", '{% include "link.html" %}', "link.html, line 1: RecursionError"),
     ],
 )
 def test_a_mistake_in_a_template_is_found_at_the_start(
@@ -792,10 +845,84 @@ def test_a_mistake_in_a_template_is_found_at_the_start(
         letters(templates=tmp_path)
 
 
-@pytest.mark.parametrize("folder", ["nowhere", "a file", 7])
+@pytest.mark.parametrize("name", ["link.txt", "frame.html"])
+def test_a_template_that_is_not_utf_8_is_named(tmp_path: Path, name: str) -> None:
+    """With the line of the first byte that is none, also where another extends it."""
+    (tmp_path / name).write_bytes("Subject: Hi\n\nGrüße".encode("latin-1"))
+    with pytest.raises(InvalidValue, match=f"{re.escape(name)}, line 3: it is not UTF-8"):
+        letters(templates=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [
+        ("{{ nope }}", "'nope' is undefined"),
+        ("{{ customer.name_of_no_customer }}", "has no attribute 'name_of_no_customer'"),
+        ("{{ [][link] }}", "has no attribute '<...>'"),
+        ("{{ link.split('/')[-1]|attr(7) }}", "TypeError"),
+        ("{{ {}[link.split('/')[-1]] }}", "has no attribute '<...>.<...>'"),
+        ("{{ '%d' % link }}", "TypeError"),
+        ("{{ ''.join([1], link) }}", "TypeError"),
+        ("{{ link.index('nowhere') }}", "ValueError"),
+        ("{{ customer[link] }}", "has no attribute '<...>"),
+    ],
+)
+def test_a_template_that_fails_later_is_named_without_the_link(
+    tmp_path: Path, write: Write, fails: str, told: str
+) -> None:
+    """What only some customers meet: file, line and cause, and nothing of the link."""
+    write("link.txt", "Subject: Hi\n{{ link }}\n{% if customer.number %}\n" + fails + "{% endif %}")
+    writer = letters(templates=tmp_path)
+    with pytest.raises(
+        InvalidValue, match=r"link\.txt cannot be used: link\.txt, line 4: "
+    ) as failed:
+        writer.link(a_customer(number="7"), LINK, UNTIL, ALL)
+    assert failed.value.field == "link.txt"
+    assert told in str(failed.value)
+    assert not any(half in str(failed.value) for half in SECRET.split("."))
+    assert failed.value.__context__ is failed.value.__cause__ is None
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "a file", "", 7])
 def test_templates_must_be_a_folder(tmp_path: Path, folder: Any) -> None:
-    """What is none is refused by name."""
+    """What is none is refused by name; an empty text is not the working folder."""
     (tmp_path / "a file").touch()
-    wrong = tmp_path / folder if isinstance(folder, str) else folder
+    wrong = tmp_path / folder if folder in ("nowhere", "a file") else folder
     with pytest.raises(InvalidValue, match="templates must be a folder with templates"):
         letters(templates=wrong)
+
+
+def test_days_are_in_the_words_of_the_letter_without_babel() -> None:
+    """Where it is missing, German and Indonesian letters tell the day as English ones do."""
+    code = (
+        "import sys; sys.modules['babel'] = None\n"
+        "from tests.mail.test_letters import *\n"
+        "for tag in ('en', 'de', 'id', 'fr'):\n"
+        "    letter = letters().link(a_customer(language=tag), LINK, UNTIL, ALL)\n"
+        "    print(ascii(next(one for one in letter.text.splitlines() if '2026' in one)))\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "'The link works until Thu 14 May 2026, 09:12 (Berlin time).'",
+        "'Der Link gilt bis Do., 14. Mai 2026, 09:12 Uhr (Zeitzone Berlin).'",
+        "'Tautan ini berlaku sampai Kam, 14 Mei 2026, 09:12 (waktu Berlin).'",
+        "'The link works until Thu 14 May 2026, 09:12 (Berlin time).'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("missing", "module", "told"),
+    [
+        ("jinja2", "basis_portal.mail", r"basis-portal\[mail\]"),
+        ("jinja2", "basis_portal.mail.smtp", r"basis-portal\[mail\]"),
+        ("flask", "basis_portal.web", r"basis-portal\[web\]"),
+    ],
+)
+def test_what_is_missing_names_the_extra(missing: str, module: str, told: str) -> None:
+    """Whoever installed the package alone is told what to install."""
+    code = f"import sys; sys.modules[{missing!r}] = None; import {module}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert re.search(f"^ImportError: .*{told}", done.stderr, re.M)

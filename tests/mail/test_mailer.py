@@ -392,6 +392,22 @@ def test_messages_reach_staff_and_replies_the_customer(
         assert "bo.staff" not in part(to_customer, kind)
 
 
+def test_many_replies_are_told_as_many(
+    mailer: Mailer, outbox: OutboxTransport, clock: FrozenClock
+) -> None:
+    """The e-mail says how many earlier ones the page has besides."""
+    mailer.portal.tokens.generate("C-1001")
+    for number in range(53):
+        mailer.portal.messages.reply("C-1001", f"answer {number}")
+        clock.advance(seconds=1)
+    list(mailer.run())
+    text = part(outbox.messages()[0], "plain")
+    lines = text.splitlines()
+    assert "> answer 2" not in lines
+    assert "> answer 3" in lines
+    assert "and 3 earlier ones" in text
+
+
 def test_without_an_address_of_staff_no_notices_for_them(
     portal: Portal, transport: Failing, text_of: Any
 ) -> None:
@@ -483,6 +499,7 @@ def test_no_log_holds_a_link(
         {"staff_url": "erp.example.com"},
         {"staff_url": "javascript:alert(1)"},
         {"templates": "/nowhere"},
+        {"templates": ""},
     ],
     ids=str,
 )

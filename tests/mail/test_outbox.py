@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import itertools
 import os
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +238,43 @@ def test_what_cannot_be_called_is_refused() -> None:
     """When the transport is made, not at the first e-mail."""
     with pytest.raises(InvalidValue, match=r"FunctionTransport\.function must be callable"):
         FunctionTransport("sendmail")  # type: ignore[arg-type]
+
+
+async def begins(message: EmailMessage) -> None:
+    """A function that nobody awaits."""
+    pytest.fail("run")
+
+
+class Begins:
+    """As above."""
+
+    async def __call__(self, message: EmailMessage) -> None:
+        """As above."""
+
+
+@pytest.mark.parametrize("function", [begins, Begins(), partial(begins), partial(Begins())])
+def test_an_async_function_is_refused(function: Callable[[EmailMessage], object]) -> None:
+    """It would send nothing, and nobody would notice."""
+    with pytest.raises(
+        InvalidValue, match=r"FunctionTransport\.function must send before it returns"
+    ):
+        FunctionTransport(function)
+
+
+def test_a_coroutine_is_nothing_sent() -> None:
+    """Where a plain function returns one, the e-mail may be sent again; it is never begun."""
+    with pytest.raises(MailServerUnavailable, match="returned a coroutine: nothing was sent"):
+        send(FunctionTransport(lambda _: begins(a_message())), a_message())
+
+
+def test_what_is_to_be_awaited_leaves_it_open() -> None:
+    """A task that was begun elsewhere may send the e-mail yet."""
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(MailOutcomeUnknown, match="returned a Future to be awaited"):
+            send(FunctionTransport(lambda _: loop.create_future()), a_message())
+    finally:
+        loop.close()
 
 
 def test_the_documented_function_sends_by_django() -> None:

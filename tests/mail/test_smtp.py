@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import smtplib
+import socket
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -275,6 +277,41 @@ def test_a_server_that_is_down_is_unavailable() -> None:
     port = free_port()
     with pytest.raises(MailServerUnavailable, match=f"{HOST}:{port}"):
         send(plain(port))
+
+
+def test_each_address_of_a_server_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first that takes the connection gets the e-mail."""
+    with smtp_server() as server:
+        at = _addresses([free_port(), server.port])
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: at)
+        send(plain(server.port))
+    assert len(server.taken) == 1
+
+
+def test_many_addresses_take_no_longer_than_an_email_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is that of all addresses together, not of each: the last is not reached."""
+    seconds = itertools.count()
+    with socket.create_server((HOST, 0)) as last:
+        last.setblocking(False)
+        at = _addresses([free_port()] * 20 + [last.getsockname()[1]])
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: at)
+        monkeypatch.setattr("basis_portal.mail.smtp.time.monotonic", lambda: float(next(seconds)))
+        with pytest.raises(MailServerUnavailable, match="no answer in time"):
+            send(plain(25, message_timeout=5, timeout=SHORT))
+        with pytest.raises(BlockingIOError):
+            last.accept()
+
+
+def test_a_name_without_an_address_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told as what it is."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(MailServerUnavailable, match="its name has no address"):
+        send(plain(25))
+
+
+def _addresses(ports: list[int]) -> list[Any]:
+    """What `socket.getaddrinfo` gives for a name with several addresses."""
+    return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (HOST, port)) for port in ports]
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])

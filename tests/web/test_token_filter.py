@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import logging
+import quopri
+import re
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -76,6 +78,18 @@ def test_a_token_within_what_looks_like_one_is_masked(token: str, before: str, a
     """Letters, dots and percent signs stuck to it before and after do not hide it."""
     left = mask(before + token + after)
     assert token.partition(".")[2] not in left
+
+
+@given(tokens(), st.integers(0, 80), st.sampled_from([str, ascii, json.dumps]), st.booleans())
+def test_a_token_in_the_lines_of_an_email_is_masked(
+    token: str, at: int, shown: Callable[[str], str], crlf: bool
+) -> None:
+    """Quoted-printable breaks it by an equals sign and a new line, also as a repr shows these."""
+    lines = quopri.encodestring(f"{'x' * at} https://e.example/{token}".encode()).decode()
+    written = shown(lines.replace("\n", "\r\n") if crlf else lines)
+    left = re.sub(r"=(\r?\n|(\\r)?\\n)", "", mask(written))
+    assert token.partition(".")[2] not in left
+    assert token not in left
 
 
 @given(st.text(max_size=300), tokens())

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import partial
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, TypeVar
 
 import attrs
@@ -121,6 +123,17 @@ def check_member(field: str, value: object, kind: type[T]) -> T:
             raise InvalidValue.of(field, value, f"must be one of {names}")
         raise InvalidValue.of(field, value, f"must be a {kind.__name__}")
     return value
+
+
+def is_async(function: Any) -> bool:
+    """True for what only promises to do its work: a call of it gives something to be awaited.
+
+    Also for an object whose ``__call__`` is async, and for a `functools.partial` of one.
+    """
+    while isinstance(function, partial):
+        function = function.func
+    called = (function, type(function).__call__) if callable(function) else ()
+    return any(iscoroutinefunction(one) or isasyncgenfunction(one) for one in called)
 
 
 def shown_few(values: Collection[object], most: int = 5) -> str:

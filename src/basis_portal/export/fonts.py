@@ -45,7 +45,7 @@ class PdfFont:
 
     Raises:
         InvalidValue: there is no such file; or, when used first, it cannot be read as a TrueType
-            font.
+            font, or is not whole.
     """
 
     regular: Path = attrs.field(converter=_path, validator=checked(_check_file))
@@ -62,15 +62,17 @@ class Face:
 
     def __init__(self, path: Path) -> None:
         from reportlab.pdfbase.pdfmetrics import registerFont  # type: ignore[import-untyped]
-        from reportlab.pdfbase.ttfonts import TTFError, TTFont  # type: ignore[import-untyped]
+        from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
 
         try:
             content = path.read_bytes()
             self.name: str = f"basis-portal-{hashlib.sha256(content).hexdigest()[:12]}"
             font = TTFont(self.name, io.BytesIO(content))
-        except (TTFError, OSError) as error:
+        except Exception as error:  # a damaged file fails in any way, deep within reportlab
             rule = f"must be the path of a TrueType font ({type(error).__name__})"
             raise InvalidValue.of("PdfFont", str(path), rule) from None
+        if any(one["offset"] + one["length"] > len(content) for one in font.face.tables):
+            raise InvalidValue.of("PdfFont", str(path), "must be the path of a whole TrueType font")
         registerFont(font)
         self._font = font
         self._has = font.face.charToGlyph

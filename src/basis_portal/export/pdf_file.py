@@ -12,6 +12,7 @@ import attrs
 
 from ..domain.aging import Aging
 from ..domain.allocation import OpenItem, check_age_by
+from ..domain.checks import check_instant, check_member
 from ..domain.customers import Customer
 from ..domain.ledger import LedgerEntry
 from ..domain.money import ZERO
@@ -76,7 +77,9 @@ def statement_pdf(
         statement: what `PortalAccess.statement` gave, with its lines.
         seller: whose name, address and contact stand on it.
         customer: whose statement it is.
-        language: of words, amounts and days; the customer's, else the seller's, where None.
+        language: of words, amounts and days; the customer's, else the seller's, where None. All
+            of it is in the language of the words: amounts and days that are written as in
+            another would be misread, or be in letters that the font has not.
         made_at: the instant it is made, in the time zone it is to be shown in; where None the
             last day of the statement stands in its place.
         font: other fonts than ours, for customers who write what these have not, or None.
@@ -85,7 +88,17 @@ def statement_pdf(
     Raises:
         InvalidValue: it is another customer's statement, has more than 5,000 lines or was read
             without them, or an argument breaks its rule.
+        ImportError: reportlab is not installed; `has_pdf` tells.
     """
+    check_member("statement", statement, StatementOfAccount)
+    check_member("seller", seller, Seller)
+    check_member("customer", customer, Customer)
+    if language is None:
+        language = language_for(customer.language or seller.language)
+    spoken = check_member("language", language, Language).in_its_words
+    font = check_member("font", OURS if font is None else font, PdfFont)
+    if made_at is not None:
+        check_instant("made_at", made_at)
     if customer.id != statement.customer_id:
         rule = f"must be the statement's, {statement.customer_id!r}"
         raise InvalidValue.of("customer", customer.id, rule)
@@ -99,8 +112,9 @@ def statement_pdf(
             field="statement",
         )
     check_age_by(age_by)
-    spoken = language or language_for(customer.language or seller.language)
-    return _Statement(statement, seller, customer, spoken, made_at, font or OURS, age_by).pdf()
+    if not has_pdf():
+        raise ImportError("statement_pdf needs reportlab: pip install 'basis-portal[pdf]'")
+    return _Statement(statement, seller, customer, spoken, made_at, font, age_by).pdf()
 
 
 def _length(statement: StatementOfAccount) -> int:

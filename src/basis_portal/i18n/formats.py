@@ -18,7 +18,18 @@ from ..domain.money import decimals_of, format_amount
 NBSP, MINUS = "\u00a0", "\u2212"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
+OUR_MONTHS = {
+    "de": (
+        *("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni"),
+        *("Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
+    ),
+    "id": ("Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"),
+}
+OUR_WEEKDAYS = {
+    "de": ("Mo.", "Di.", "Mi.", "Do.", "Fr.", "Sa.", "So."),
+    "id": ("Sen", "Sel", "Rab", "Kam", "Jum", "Sab", "Min"),
+}
+"""As the Unicode CLDR has them: in a letter in one of our languages a day is told in its words."""
 
 ShowDay = Callable[[dt.date], str]
 
@@ -115,6 +126,26 @@ class NeutralFormats(EnglishFormats):
         return day.isoformat()
 
 
+class WordedFormats(NeutralFormats):
+    """For German and Indonesian where Babel is missing: neutral figures, and days in words."""
+
+    def __init__(self, language: str) -> None:
+        self._months, self._weekdays = OUR_MONTHS[language], OUR_WEEKDAYS[language]
+        self._dot = "." if language == "de" else ""
+
+    def day(self, day: dt.date) -> str:
+        """``14. Apr. 2026``."""
+        return f"{self.day_of_year(day)} {day.year}"
+
+    def day_of_week(self, day: dt.date) -> str:
+        """``Di., 14. Apr. 2026``."""
+        return f"{self._weekdays[day.weekday()]}, {self.day(day)}"
+
+    def day_of_year(self, day: dt.date) -> str:
+        """``14. Apr.``."""
+        return f"{day.day}{self._dot} {self._months[day.month - 1]}"
+
+
 class BabelFormats:
     """The formats of a locale as the Unicode CLDR has them."""
 
@@ -163,7 +194,7 @@ def formats_for(tag: str) -> Formats:
     try:
         from babel import Locale, UnknownLocaleError
     except ImportError:
-        return EnglishFormats() if tag.lower().startswith("en") else NeutralFormats()
+        return _plain_formats(tag.replace("_", "-").split("-")[0].lower())
     parts = tag.replace("_", "-").split("-")
     for length in range(len(parts), 0, -1):
         try:
@@ -171,3 +202,9 @@ def formats_for(tag: str) -> Formats:
         except (UnknownLocaleError, ValueError, TypeError):
             continue
     return EnglishFormats()
+
+
+def _plain_formats(language: str) -> Formats:
+    if language == "en":
+        return EnglishFormats()
+    return WordedFormats(language) if language in OUR_MONTHS else NeutralFormats()

@@ -29,7 +29,7 @@ class Language:
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
-        primary = tag.replace("_", "-").split("-")[0].lower()
+        primary = _primary(tag)
         self.words_in = primary if primary in CATALOGUES else "en"
         self._formats: Formats = formats_for(tag)
         self._catalogue = gettext.translation(
@@ -45,6 +45,15 @@ class Language:
 
     def __repr__(self) -> str:
         return f"<Language {self.tag}>"
+
+    @property
+    def in_its_words(self) -> Language:
+        """The language that what is written in it reads as: amounts and days as its words are.
+
+        This one where there are words, else the one the words are in: "works until mar 17 nov"
+        is a day in March to whoever reads English around it.
+        """
+        return self if _primary(self.tag) == self.words_in else language_for(self.words_in)
 
     # --- words
 
@@ -94,6 +103,11 @@ class Language:
         """An instant for tables: ``14 May 2026, 09:12``."""
         local = instant.astimezone(zone)
         return f"{self.day(local.date())}, {local:%H:%M}"
+
+
+def _primary(tag: str) -> str:
+    """The language of a tag, without its region: ``pt``."""
+    return tag.replace("_", "-").split("-")[0].lower()
 
 
 def zone_name(zone: dt.tzinfo) -> str:

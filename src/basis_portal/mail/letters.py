@@ -95,6 +95,8 @@ class Letters:
         expires_at: dt.datetime,
         replies: Sequence[Message],
         about: Mapping[str, str | None],
+        *,
+        more: int = 0,
     ) -> Letter:
         """What staff have answered, and the link. Who of the staff it was is not told.
 
@@ -104,12 +106,15 @@ class Letters:
             expires_at: first instant (UTC) at which it no longer works.
             replies: messages of the seller, oldest first.
             about: by id of a message the number of the document it is about.
+            more: how many earlier ones are left out.
 
         Raises:
             InvalidValue: one of ``replies`` is no message of the seller.
         """
         said = self._said(replies, about, Author.SELLER, self._language_of("answered", customer))
-        return self._to_customer("answered", customer, link, expires_at, messages=said)
+        return self._to_customer(
+            "answered", customer, link, expires_at, messages=said, more=_counted(more)
+        )
 
     def _to_customer(
         self, name: str, customer: Customer, link: str, expires_at: dt.datetime, **values: object
@@ -133,6 +138,8 @@ class Letters:
         staff_link: str | None,
         messages: Sequence[Message],
         about: Mapping[str, str | None],
+        *,
+        more: int = 0,
     ) -> Letter:
         """What a customer has written, for staff, in the seller's language.
 
@@ -141,6 +148,7 @@ class Letters:
             staff_link: address of the staff page with the thread, or None.
             messages: messages of the customer, oldest first.
             about: by id of a message the number of the document it is about.
+            more: how many earlier ones are left out.
 
         Raises:
             InvalidValue: one of ``messages`` is no message of a customer.
@@ -154,7 +162,8 @@ class Letters:
             customer=_plain(customer),
             link=_checked_link("staff_link", staff_link),
             messages=said,
-            about=subjects.pop() if len(subjects) == 1 else None,
+            more=_counted(more),
+            about=subjects.pop() if len(subjects) == 1 and not more else None,
         )
 
     def expiring(
@@ -297,6 +306,10 @@ def _in_words(language: Language, sections: Collection[Section]) -> str:
     return language.gettext("%(several)s and %(last)s", several=", ".join(first), last=last)
 
 
+def _counted(more: int) -> int:
+    return check_whole_number("more", more, 0, 10**9)
+
+
 def _checked_link(field: str, link: str | None) -> str | None:
     """The link if it can stand alone on a line. A refusal does not repeat it."""
     if link is None and field == "staff_link":
@@ -309,7 +322,8 @@ def _checked_link(field: str, link: str | None) -> str | None:
 def _checked_folder(folder: Path | str | None) -> Path | None:
     if folder is None:
         return None
-    if not isinstance(folder, str | Path) or not Path(folder).is_dir():
+    # An empty text, such as an unset variable gives, would be the working folder.
+    if not isinstance(folder, str | Path) or folder == "" or not Path(folder).is_dir():
         raise InvalidValue.of("templates", folder, "must be a folder with templates")
     return Path(folder)
 
@@ -326,12 +340,12 @@ def _try_out(letters: Letters, *tags: str) -> None:
             letters.link(customer, link, at, list(Section)),
             letters.link(customer, link, at, [], replaces=True),
             letters.answered(customer, link, at, [answer], {"1": "INV-1"}),
-            letters.answered(customer, link, at, [answer], {}),
+            letters.answered(customer, link, at, [answer], {}, more=2),
         ):
             _check_shows(one, link)
         for staff_link in (link, None):
             letters.customer_wrote(customer, staff_link, [asked], {"1": "INV-1"})
-            letters.customer_wrote(customer, staff_link, [asked], {})
+            letters.customer_wrote(customer, staff_link, [asked], {}, more=2)
             letters.expiring([(customer, token)], staff_link, 1)
             letters.expiring([(customer, token)] * (NAMED + 1), staff_link, 7, more=True)
 

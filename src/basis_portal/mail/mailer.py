@@ -80,8 +80,7 @@ class Mailer:
         self._seller = seller or Seller(urlsplit(portal.base_url).hostname or portal.base_url)
         self._staff = None if staff is None else parse_address(staff, field="staff")
         self._staff_url = None if staff_url is None else _checked_url(staff_url)
-        folder = None if templates is None else Path(templates)
-        self._letters = Letters(self._seller, portal.timezone, templates=folder)
+        self._letters = Letters(self._seller, portal.timezone, templates=templates)
         portal.mailing.notify(MailKind.REPLY)
         if self._staff is not None:
             portal.mailing.notify(MailKind.MESSAGE)
@@ -224,11 +223,14 @@ class Mailer:
         about = {one.id: out.numbers.get(one.document_id or "") for one in out.messages}
         if kind is MailKind.MESSAGE:
             page = self._staff_page(f"messages/{key_of(customer.id)}")
-            return self._letters.customer_wrote(customer, page, out.messages, about)
+            more = out.more_messages
+            return self._letters.customer_wrote(customer, page, out.messages, about, more=more)
         assert out.link is not None
         assert out.expires_at is not None
         if kind is MailKind.REPLY:
-            return self._letters.answered(customer, out.link, out.expires_at, out.messages, about)
+            return self._letters.answered(
+                customer, out.link, out.expires_at, out.messages, about, more=out.more_messages
+            )
         return self._letters.link(
             customer, out.link, out.expires_at, out.sections, replaces=out.replaces
         )

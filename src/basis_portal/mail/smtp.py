@@ -108,9 +108,10 @@ class SMTPTransport:
         username: whom to log in as, or None.
         password: its password; never in a ``repr`` or an error.
         timeout: seconds that the server may take for each step.
-        message_timeout: seconds for one e-mail in all, a new connection included. The server
-            may take what is left of them for its last answer: one that is missed there leaves
-            an e-mail of which nobody knows whether it was sent.
+        message_timeout: seconds for one e-mail in all, a new connection included, but not the
+            look-up of the server's name, which the machine bounds. The server may take what is
+            left of them for its last answer: one that is missed there leaves an e-mail of which
+            nobody knows whether it was sent.
         context: how to encrypt, for a certificate authority of one's own. By default what
             `ssl.create_default_context` gives.
         local_hostname: what we call ourselves; by default the name of this machine.
@@ -229,8 +230,7 @@ def _dial(transport: SMTPTransport, until: float) -> _Dialogue:
     """A new connection, encrypted and logged in."""
     server = f"{transport.host}:{transport.port}"
     with _as_unavailable(server):
-        seconds = min(transport.timeout, _left(until))
-        sock = socket.create_connection((transport.host, transport.port), seconds)
+        sock = _connected(transport, until)
         try:
             if transport.security == "tls":
                 sock = _encrypted(sock, transport)
@@ -248,6 +248,30 @@ def _dial(transport: SMTPTransport, until: float) -> _Dialogue:
             dialogue.close()
             raise
     return dialogue
+
+
+def _connected(transport: SMTPTransport, until: float) -> socket.socket:
+    """A connection to the first address of the server that takes it.
+
+    Not `socket.create_connection`: that grants its time anew to each address of a name.
+    """
+    failed: OSError = OSError("its name has no address")
+    found = socket.getaddrinfo(transport.host, transport.port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, address in found:
+        seconds = min(transport.timeout, _left(until))
+        try:
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.settimeout(seconds)
+                sock.connect(address)
+            except BaseException:
+                sock.close()
+                raise
+        except OSError as error:
+            failed = error
+        else:
+            return sock
+    raise failed
 
 
 def _encrypted(sock: socket.socket, transport: SMTPTransport) -> ssl.SSLSocket:

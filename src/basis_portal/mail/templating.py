@@ -7,29 +7,38 @@ import textwrap
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from traceback import walk_tb
+from typing import Any
 
-from jinja2 import (
-    BaseLoader,
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    PackageLoader,
-    PrefixLoader,
-    StrictUndefined,
-    TemplateError,
-    TemplateSyntaxError,
-    pass_context,
-    select_autoescape,
-)
-from jinja2.runtime import Context
-from markupsafe import Markup, escape
+try:
+    from jinja2 import (
+        BaseLoader,
+        ChoiceLoader,
+        Environment,
+        FileSystemLoader,
+        PackageLoader,
+        PrefixLoader,
+        StrictUndefined,
+        TemplateError,
+        TemplateSyntaxError,
+        pass_context,
+        select_autoescape,
+    )
+    from jinja2.runtime import Context
+    from markupsafe import Markup, escape
+except ImportError as _missing:
+    raise ImportError(
+        "basis_portal.mail needs jinja2: pip install 'basis-portal[mail]'"
+    ) from _missing
 
 from ..errors import InvalidValue
 from ..i18n import Language, language_for
 from .message import Letter
 
+OURS = Path(__file__).parent / "templates"
 WIDTH = 78  # characters
 _TAG = re.compile("[A-Za-z0-9-]{2,35}")
+_KINDS = (".txt", ".html")
 _SUBJECT = "Subject: "
 _GLUE = "\0"  # no text of ours or a host's holds it
 _HANGING = {"> ": "> ", "- ": "  "}
@@ -46,7 +55,7 @@ class Templates:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._environment = _ours() if folder is None else _environment(FileSystemLoader(folder))
+        self._environment = _ours() if folder is None else _environment(_HostLoader(folder))
 
     def languages(self) -> list[str]:
         """The tags of the languages for which the host has a folder."""
@@ -60,15 +69,13 @@ class Templates:
         "works until mar 17 nov" is a day in March to whoever reads English around it.
         """
         language = language_for(tag)
-        if self._folder_of(name, tag) or tag.lower().startswith(language.words_in):
-            return language
-        return language_for(language.words_in)
+        return language if self._folder_of(name, tag) else language.in_its_words
 
     def letter(self, name: str, language: Language, **values: object) -> Letter:
         """A letter, rendered.
 
         Raises:
-            InvalidValue: a template cannot be used, and why.
+            InvalidValue: a template cannot be used, in which line, and why; without the link.
         """
         folder = self._folder_of(name, language.tag)
         lang = folder or language.words_in
@@ -87,13 +94,25 @@ class Templates:
     def _rendered(self, file: str, values: Mapping[str, object]) -> str:
         try:
             return self._environment.get_template(file).render(values)
-        except TemplateError as error:
-            place = ""
-            if isinstance(error, TemplateSyntaxError):
-                place = f"{error.name}, line {error.lineno}: "
-            raise InvalidValue(
-                f"the template {file} cannot be used: {place}{error.message}", field=file
-            ) from error
+        except Exception as error:  # whatever a template does, such as to divide by zero
+            failed = f"{self._place_of(error)}{_said(error)}"
+        # Without the error itself: a link may stand in that.
+        raise InvalidValue(f"the template {file} cannot be used: {failed}", field=file)
+
+    def _place_of(self, error: Exception) -> str:
+        """The template and the line where an error came up, as far as that is known."""
+        if isinstance(error, TemplateSyntaxError):
+            return f"{error.name}, line {error.lineno}: "
+        folders = [one for one in (self._folder, OURS) if one is not None]
+        # Jinja2 puts frames with the files and lines of templates in place of those of its own.
+        lines = [
+            f"{path.relative_to(folder).as_posix()}, line {line}: "
+            for frame, line in walk_tb(error.__traceback__)
+            for path in [Path(frame.f_code.co_filename)]
+            for folder in folders
+            if path.suffix in _KINDS and path.is_relative_to(folder)
+        ]
+        return lines[-1] if lines else ""
 
     def _folder_of(self, name: str, tag: str) -> str:
         """The host's folder with this letter for readers of a language, or empty."""
@@ -104,6 +123,26 @@ class Templates:
                 if (own / f"{name}.txt").is_file() and (own / f"{name}.html").is_file():
                     return one
         return ""
+
+
+class _HostLoader(FileSystemLoader):
+    """The host's templates; one that is not UTF-8 is named, with the line."""
+
+    def get_source(self, environment: Environment, template: str) -> Any:
+        try:
+            return super().get_source(environment, template)
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise TemplateSyntaxError("it is not UTF-8; save it as such", line, template) from None
+
+
+def _said(error: Exception) -> str:
+    """What an error says, but for what may be of a link."""
+    text = str(error.message if isinstance(error, TemplateError) else error)
+    text = re.sub(r"\w+://[^\s'\"]+", "<...>", text)
+    # Nothing as long as half a token is kept, unless it is such a name as templates have.
+    text = re.sub(r"(?![a-z_]+\b(?!-))[\w-]{20,}", "<...>", text)
+    return text if isinstance(error, TemplateError) else f"{type(error).__name__}: {text}"
 
 
 def _environment(*first: BaseLoader) -> Environment:

@@ -1,5 +1,10 @@
 """The pages, by Flask: for customers under their link, and for staff. Extra ``web``."""
 
+try:
+    import flask  # noqa: F401
+except ImportError as _missing:
+    raise ImportError("basis_portal.web needs Flask: pip install 'basis-portal[web]'") from _missing
+
 from .apps import create_app, customer_app, staff_app
 from .site import HostLinks, Staff, Theme
 from .token_filter import TokenFilter

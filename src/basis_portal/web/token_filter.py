@@ -6,13 +6,15 @@ import logging
 import re
 from typing import Any
 
+# Where quoted-printable breaks a line of an e-mail: as it stands, or as a repr or JSON shows it.
+_BREAK = r"(?:=(?:\r?\n|(?:\\{1,2}r)?\\{1,2}n))?"
 # A character of a token as it stands, or percent-encoded up to four times over. Atomic groups:
 # a line that somebody made up costs no more than another.
 _ONE = (
-    r"(?>[A-Za-z0-9_-]"
-    r"|%(?:25){0,3}(?:2[Dd]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaFf]|7[0-9Aa]))"
+    rf"(?>{_BREAK}(?:[A-Za-z0-9_-]"
+    r"|%(?:25){0,3}(?:2[Dd]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AaFf]|7[0-9Aa])))"
 )
-_DOT = r"(?:\.|%(?:25){0,3}2[Ee])"
+_DOT = rf"(?:{_BREAK}(?:\.|%(?:25){{0,3}}2[Ee]))"
 _TOKEN = re.compile(f"((?:{_ONE}){{8}})(?:{_ONE}){{14}}(?:{_DOT}(?:{_ONE}){{20,}}+)+")
 _USUAL = frozenset(vars(logging.makeLogRecord({})))
 """What every log record has; the rest came as ``extra=``."""
