@@ -26,6 +26,7 @@ from .domain.checks import (
 )
 from .domain.customers import Customer
 from .domain.documents import Document, DocumentFile, DocumentKind
+from .domain.instants import next_minute
 from .domain.ledger import EntryKey
 from .domain.mail import MailKind
 from .domain.messages import MESSAGES_AN_HOUR, Author, CustomerMessage, Message
@@ -459,7 +460,7 @@ def _post(context: Context, unit: UnitOfWork, message: Message, token_id: str) -
         retry_at = sent[-MESSAGES_AN_HOUR] + HOUR
         raise TooManyMessages(
             f"{MESSAGES_AN_HOUR} messages were sent in the last hour; "
-            f"you can write again at {_next_minute(retry_at):%H:%M} UTC",
+            f"you can write again at {next_minute(retry_at):%H:%M} UTC",
             retry_at=retry_at,
         )
     unit.messages.add(message)
@@ -475,12 +476,6 @@ def _last_reply(context: Context, customer_id: str) -> dt.datetime | None:
     """The instant of the seller's last reply among the latest messages."""
     found = thread_page(context, customer_id, None, PAGE_LIMIT)
     return next((one.at for one in found if one.author is Author.SELLER), None)
-
-
-def _next_minute(instant: dt.datetime) -> dt.datetime:
-    """The first full minute not before an instant: words must not promise too early."""
-    whole = instant.replace(second=0, microsecond=0)
-    return whole if whole == instant else whole + dt.timedelta(minutes=1)
 
 
 def _open_documents(account: Account, kind: DocumentKind) -> frozenset[str]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
 import attrs
 
@@ -55,7 +54,7 @@ from .errors import (
 from .links import new_token_id
 from .outgoing import EXPIRING_NAMED, AddressOf, MailSkip, Outgoing, Turn, full_until, has_run_out
 from .repositories import UnitOfWork
-from .tokens import BATCH, IssueResult, Outcome, TokenService
+from .tokens import BATCH, IssueResult, TokenService
 from .visible import Visible
 
 
@@ -256,8 +255,12 @@ class Mailing:
                 is committed.
         """
         check_id("run", run)
-        context: Any = _Announcing(self._context, run, staff_name(by))
-        tokens = TokenService(context)
+        who = staff_name(by)
+
+        def announce(unit: UnitOfWork, issued: Sequence[IssueResult]) -> None:
+            unit.mails.add([mail for one in issued if (mail := _announcing(one, run, who))])
+
+        tokens = TokenService(self._context, with_issued=announce)
         return (tokens.regenerate_many if anew else tokens.ensure_many)(customer_ids, by=by)
 
     def ask_for_renewal(self, text: object) -> None:
@@ -573,43 +576,13 @@ class Mailing:
         return make_page(found, limit, _key)
 
 
-class _Announcing:
-    """A context in whose transactions an e-mail is queued for each token that they issue."""
-
-    def __init__(self, context: Context, run: str, who: str) -> None:
-        self._context, self._run, self._who = context, run, who
-
-    def __getattr__(self, name: str) -> Any:
-        """Whatever else the use cases share."""
-        return getattr(self._context, name)
-
-    def transact(
-        self, work: Callable[[UnitOfWork], dict[str, IssueResult]], *, lock: Collection[str]
-    ) -> dict[str, IssueResult]:
-        """As `Context.transact`."""
-
-        def work_and_queue(unit: UnitOfWork) -> dict[str, IssueResult]:
-            done = work(unit)
-            unit.mails.add([self._mail(one.token) for one in done.values() if _is_mailed(one)])
-            return done
-
-        return self._context.transact(work_and_queue, lock=lock)
-
-    def _mail(self, token: PortalToken | None) -> Mail:
-        assert token is not None
-        return Mail(
-            new_token_id(),
-            MailKind.LINK,
-            token.issued_at,
-            token.issued_at,
-            customer_id=token.customer_id,
-            by=self._who,
-            run=self._run,
-        )
-
-
-def _is_mailed(one: IssueResult) -> bool:
-    return one.outcome is Outcome.ISSUED and one.customer is not None and bool(one.customer.email)
+def _announcing(result: IssueResult, run: str, who: str) -> Mail | None:
+    """The e-mail with a token that was issued; None where there is no address to send it to."""
+    token, customer = result.token, result.customer
+    if token is None or customer is None or not customer.email:
+        return None
+    at = token.issued_at
+    return Mail(new_token_id(), MailKind.LINK, at, at, customer_id=customer.id, by=who, run=run)
 
 
 def _collected(ids: Iterator[str]) -> tuple[list[str], Exception | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -105,6 +105,10 @@ class LinkCheck:
         return self.cause is None and self.flaw is None
 
 
+WithIssued = Callable[[UnitOfWork, Sequence[IssueResult]], object]
+"""What is written together with many issued tokens, in the transaction that issues them."""
+
+
 class TokenService:
     """Portal tokens: one current per customer, each change audited in its own transaction.
 
@@ -113,8 +117,9 @@ class TokenService:
     is a whole number from 1 to 365 and stands for the setting where it is None.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, with_issued: WithIssued | None = None) -> None:
         self._context = context
+        self._with_issued = with_issued
 
     # --- one customer
 
@@ -438,6 +443,8 @@ class TokenService:
             for token in issued:
                 one = token.customer_id
                 kept[one] = IssueResult(one, customers[one], token, Outcome.ISSUED)
+            if self._with_issued is not None:
+                self._with_issued(unit, [kept[token.customer_id] for token in issued])
             return kept
 
         done = self._context.transact(work, lock=welcome) if welcome else {}

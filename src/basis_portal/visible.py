@@ -97,9 +97,10 @@ class Visible:
     def document(self, document_id: object) -> Document:
         """The document of this id; `DocumentNotFound` unless the customer may see it."""
         try:
-            document = self._documents.get(self._customer_id, check_id("id", document_id))
+            named = check_id("id", document_id)
         except InvalidValue:
             raise DocumentNotFound from None
+        document = self._documents.get(self._customer_id, named)
         if document is None:
             raise DocumentNotFound
         if not self._is_own(document) or document.id != document_id:

@@ -140,6 +140,7 @@ USE_CASES = (
     UseCase("mails.prune", lambda _, s: s.mails.prune(LATER)),
     UseCase("mailing.begin", lambda p, _: p.mailing.begin(CUSTOMER_ID, _address_of)),
     UseCase("mailing.queue_links", lambda p, _: list(p.mailing.queue_links(MANY, run="r"))),
+    UseCase("mailing.issue", lambda p, _: list(p.mailing.issue(MANY, run="r"))),
     UseCase("audit.list", lambda p, _: p.audit.list()),
     UseCase("customers.save", lambda _, s: s.customers.save(*map(a_customer, ("X-1", "X-2")))),
     UseCase("customers.delete", lambda _, s: s.customers.delete(OTHER)),

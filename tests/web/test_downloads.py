@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -258,6 +259,52 @@ def test_what_is_too_long_for_a_pdf_leads_to_the_csv(
     assert file[-1]["row"] == "end"
     shorter = client.get(f"{kopi}/statement.pdf?from=2020-01-20")
     assert shorter.headers["Content-Type"] == MEDIA["pdf"]
+
+
+def test_what_grows_too_long_while_it_is_read(storage: InMemoryStorage, clock: FrozenClock) -> None:
+    """A line more than there was when they were counted: the same page, and not a fault."""
+
+    class Ledger:
+        """The host's, with nothing but what it must have; the last reading finds a line more."""
+
+        def __init__(self) -> None:
+            self.read, self.last = 0, 0
+
+        def entries(self, customer_id: str, **asked: Any) -> Any:
+            self.read += 1
+            more = {"customer_id": demo.KOPI, "date": dt.date(2020, 1, 1)}
+            new = [an_entry("NEW", **more)] if self.read == self.last else []
+            return [*storage.ledger.entries(customer_id, **asked), *new]
+
+        def allocations(self, customer_id: str) -> Any:
+            return storage.ledger.allocations(customer_id)
+
+    demo.make_seller(storage, clock, base_url=BASE_URL, invoices=720)
+    ours = sum(1 for _ in storage.ledger.entries(demo.KOPI))
+    with_many(storage, 5000 - ours)
+    ledger: Any = Ledger()
+    portal = Portal(storage, secret_keys=["k" * 32], base_url=BASE_URL, clock=clock, ledger=ledger)
+    path = path_of(portal.tokens.link(demo.KOPI)) + "/statement.pdf?from=2019-01-01"
+    client = Visitor(create_app(portal))
+    assert client.get(path).headers["Content-Type"] == MEDIA["pdf"]
+    ledger.read, ledger.last = 0, ledger.read
+    answer = client.get(path)
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    assert "Too long for a PDF" in words(answer.text)
+    assert ledger.read == ledger.last, "the control: it grew after it was counted"
+
+
+def test_a_font_that_is_broken_is_a_fault(
+    portal: Portal, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is wrong with the seller's font is no statement that is too long."""
+    font = tmp_path / "seller.ttf"
+    font.write_bytes(b"no font")
+    client = Visitor(create_app(portal, theme=Theme(pdf_font=PdfFont(str(font)))))
+    answer = client.get(path_of(portal.tokens.link(demo.KOPI)) + "/statement.pdf")
+    assert answer.status_code == 500
+    assert "Something went wrong on our side." in words(answer.text)
+    assert "on page link.send_statement_pdf" in caplog.text
 
 
 def test_without_reportlab_there_is_no_pdf(

@@ -253,6 +253,7 @@ def test_every_form_is_refused_unless_it_comes_from_its_page(clock: FrozenClock)
         (False, "link.nowhere"),
         (True, "preview.nowhere"),
         (True, "preview.send_message"),  # see below
+        (True, "send_link"),  # stands on no page without a mailer: see test_staff_mail
     }
 
 

@@ -12,12 +12,21 @@ import pytest
 
 pytest.importorskip("flask")
 
+from tests.conftest import Watched
 from tests.web.conftest import Failing
 from tests.web.desk import Desk, Form
 from tests.web.token_pages import XSS, desk_at, latest, portal_over
 from werkzeug.test import Client
 
-from basis_portal import Customer, Edition, EndedAs, Portal, StorageError, TokenStatus
+from basis_portal import (
+    Customer,
+    Edition,
+    EndedAs,
+    InvalidValue,
+    Portal,
+    StorageError,
+    TokenStatus,
+)
 from basis_portal.demo import seller as demo
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
@@ -152,7 +161,10 @@ def test_all_customers_are_gone_through(storage: InMemoryStorage, clock: FrozenC
 
 
 def test_a_failure_on_the_way_is_not_called_nothing(
-    storage: InMemoryStorage, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+    storage: InMemoryStorage,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Where the storage fails after some tokens the page says how many; pressing again goes on."""
     monkeypatch.setattr("basis_portal.tokens.BATCH", 10)
@@ -161,9 +173,11 @@ def test_a_failure_on_the_way_is_not_called_nothing(
     desk = desk_at(portal_over(failing, clock))
     stopped = desk.send(desk.open(MISSING).form(GENERATE))
     assert stopped.status == 503
-    assert stopped.alert == (
-        "The storage failed after 20 tokens were generated. Press the button again to go on."
+    assert stopped.alert.startswith(
+        "Something went wrong on our side after 20 tokens were generated. "
+        "Press the button again to go on. Reference, to be found in the log: "
     )
+    assert f"fault {stopped.alert.rsplit(maxsplit=1)[1]} on page generate_missing" in caplog.text
     failing.left = 10
     assert desk.do(stopped.form(GENERATE)).status_line == (
         "5 tokens generated, 5 have no e-mail address."
@@ -173,6 +187,79 @@ def test_a_failure_on_the_way_is_not_called_nothing(
     nothing = desk.send(stopped.form(GENERATE))
     assert nothing.status == 503
     assert "Nothing was changed." in nothing.text
+    assert nothing.form(GENERATE)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("the ERP is gone"), InvalidValue.of("Customer.name", "", "is empty")]
+)
+def test_a_host_that_fails_on_the_way(
+    error: Exception,
+    storage: InMemoryStorage,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever the list of customers raises, it is told how many got a token before."""
+    monkeypatch.setattr("basis_portal.tokens.BATCH", 200)
+    storage.customers.save(*(Customer(f"K-{n:03}", f"K {n:03}") for n in range(250)))
+    watched: Any = Watched(storage)
+    desk = desk_at(portal_over(watched, clock))
+    form, pages = desk.open(MISSING).form(GENERATE), iter(range(2))
+
+    def fail() -> None:
+        if next(pages):
+            raise error
+
+    watched.before["customers.search"] = fail
+    stopped = desk.send(form)
+    assert stopped.status == 500
+    assert "after 200 tokens were generated. Press the button again to go on." in stopped.alert
+    assert f"fault {stopped.alert.rsplit(maxsplit=1)[1]} on page generate_missing" in caplog.text
+    assert str(error) in caplog.text
+    del watched.before["customers.search"]
+    assert desk.do(stopped.form(GENERATE)).status_line == (
+        "50 tokens generated, 50 have no e-mail address."
+    )
+
+
+def test_where_the_page_fails_as_well(
+    storage: InMemoryStorage, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of the fault does not say that nothing was changed, either."""
+    monkeypatch.setattr("basis_portal.tokens.BATCH", 10)
+    storage.customers.save(*(Customer(f"K-{n:02}", f"K {n:02}") for n in range(25)))
+    watched: Any = Watched(storage)
+    desk = desk_at(portal_over(watched, clock))
+    form, batches = desk.open(MISSING).form(GENERATE), iter(range(9))
+
+    def fail() -> None:
+        if next(batches):
+            watched.before["settings.get"] = fail
+            raise StorageError("the disk is gone")
+
+    watched.before["tokens.add"] = fail
+    stopped = desk.send(form)
+    assert stopped.status == 503
+    assert "after 10 tokens were generated. Press the button again to go on." in stopped.text
+    assert "Reference, to be found in the log: " in stopped.text
+    assert "Nothing was changed" not in stopped.text
+
+
+def test_a_gate_that_closes_on_the_way(
+    storage: InMemoryStorage, clock: FrozenClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That the portal is not available any more is said as everywhere, and is no fault."""
+    storage.customers.save(*(Customer(f"K-{n}", f"K {n}") for n in range(250)))
+    watched: Any = Watched(storage)
+    gate = [True]
+    desk = desk_at(portal_over(watched, clock, feature_enabled=lambda: gate[0]))
+    forms = [desk.open(MISSING).form(GENERATE)]
+    watched.after["customers.search"] = lambda: gate.__setitem__(0, False)
+    page = desk.send(forms[0])
+    assert page.status == 403
+    assert "Something went wrong" not in page.text
+    assert caplog.text == ""
 
 
 class FailsAfter:
@@ -472,7 +559,7 @@ def test_issuing_that_stops_goes_on(
     failing.left = 2
     stopped = desk.send(done.form(ISSUE))
     assert stopped.status == 503
-    assert "The storage failed after 20 tokens were generated." in stopped.alert
+    assert "after 20 tokens were generated. Press the button again" in stopped.alert
     failing.left = 0
     assert desk.send(stopped.form(ISSUE)).status == 503
     failing.left = 5

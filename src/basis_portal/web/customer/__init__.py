@@ -11,7 +11,6 @@ from werkzeug.exceptions import HTTPException, NotFound
 from ...errors import (
     AccessDenied,
     DocumentNotFound,
-    InvalidValue,
     PortalNotAvailable,
     SectionHidden,
 )
@@ -77,7 +76,6 @@ def customer_pages(name: str, enter: Callable[[str], PortalAccess], below: str =
     pages.add_url_rule("/<path:_>", "nowhere", _nowhere, methods=["GET", "POST"])
     pages.register_error_handler(SectionHidden, _not_found)
     pages.register_error_handler(DocumentNotFound, _not_found)
-    pages.register_error_handler(InvalidValue, _not_found)
     pages.register_error_handler(NotFound, _not_found)
     return pages
 

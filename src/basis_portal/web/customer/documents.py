@@ -14,7 +14,7 @@ from ...domain.documents import Document, DocumentKind
 from ...domain.money import total
 from ...domain.url_keys import id_of
 from ...domain.visibility import SECTION_OF
-from ...errors import DocumentNotFound, PortalError
+from ...errors import DocumentNotFound, InvalidValue, PortalError
 from ..forms import searched, year_asked
 from .frame import here, show
 from .messages import new_form
@@ -84,9 +84,9 @@ def _has_file(document_id: str) -> bool:
     """False too where the host cannot say: what is owed is shown without its file."""
     try:
         return here().has_file(document_id)
-    except PortalError:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, PortalError) and not isinstance(error, InvalidValue):
+            raise
         log.exception("whether a document has a file is not known")
         return False
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from ...domain.statement import OPEN_ITEMS
 from ...domain.visibility import Section
+from ...errors import InvalidValue
 from ...export import (
     PDF_LINES,
     has_pdf,
@@ -50,22 +51,32 @@ def send_statement_pdf() -> Response:
     if asked.error:
         return show_statement()
     if is_too_long_for_pdf(access, asked.start, asked.end, asked.view):
-        return show(
-            "customer/statement_too_long.html",
-            400,
-            section=Section.STATEMENT.value,
-            asked=asked,
-            most=PDF_LINES,
+        return _too_long(asked)
+    statement = access.statement(asked.start, asked.end, asked.view)
+    try:
+        content = statement_pdf(
+            statement,
+            seller=site().seller,
+            customer=access.customer,
+            language=language(),
+            made_at=portal.now().astimezone(portal.timezone),
+            font=site().theme.pdf_font,
         )
-    content = statement_pdf(
-        access.statement(asked.start, asked.end, asked.view),
-        seller=site().seller,
-        customer=access.customer,
-        language=language(),
-        made_at=portal.now().astimezone(portal.timezone),
-        font=site().theme.pdf_font,
-    )
+    except InvalidValue as refused:
+        if refused.field != "statement":
+            raise
+        return _too_long(asked)  # it has grown since it was counted
     return _download([content], _name(asked, "pdf"), "application/pdf")
+
+
+def _too_long(asked: Asked) -> Response:
+    return show(
+        "customer/statement_too_long.html",
+        400,
+        section=Section.STATEMENT.value,
+        asked=asked,
+        most=PDF_LINES,
+    )
 
 
 def _to_the_end(pieces: Iterator[bytes], endpoint: str) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import attrs
 from flask import Response, redirect, request, url_for
 
 from ...domain.checks import check_id
+from ...domain.instants import next_minute
 from ...domain.mail_address import masked_address
 from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, Author, message_text
 from ...domain.url_keys import id_of
@@ -121,7 +122,9 @@ def _send(text: str, about: str, typed: dict[str, str]) -> Response:
         return show_messages(new_form(**typed, error=error), 404)
     except TooManyMessages as refused:
         return show_messages(new_form(**typed, error=_too_many(refused.retry_at)), 429)
-    except InvalidValue:
+    except InvalidValue as refused:
+        if refused.field != "Message.text":
+            raise
         return show_messages(new_form(**typed, error=_why(text)), 400)
     return redirect(url_for(".show_messages", sent=1, _anchor="sent"), 303)  # type: ignore[return-value]
 
@@ -180,10 +183,6 @@ def _too_many(retry_at: dt.datetime | None) -> str:
     )
     if retry_at is None:
         return said
-    minute = dt.timedelta(minutes=1)
-    whole = retry_at.replace(second=0, microsecond=0)
-    when = whole if whole == retry_at else whole + minute  # words must not promise too early
-    again = _(
-        "You can write again at %(time)s.", time=language().time(when, site().portal.timezone)
-    )
+    when = language().time(next_minute(retry_at), site().portal.timezone)
+    again = _("You can write again at %(time)s.", time=when)
     return f"{said} {again}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from ...errors import InvalidValue, PortalNotAvailable
+from ...errors import PortalNotAvailable
 from ..answering import choose_language
 from ..faults import handle_faults
 from ..flask_app import make_app
@@ -47,7 +47,6 @@ def make_staff_app(site: Site, authorize: Authorize, *, root: str | None) -> Fla
     app.register_blueprint(preview.make_pages())
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(PortalNotAvailable, settings.not_available)
-    app.register_error_handler(InvalidValue, _not_found)
     handle_faults(app, _fault, _http_error)
     return app
 
@@ -63,13 +62,14 @@ def _refused(refused: Refused) -> Response:
     return show("staff/refused.html", 403, why=refused.why, typed=typed())
 
 
-def _not_found(_: InvalidValue) -> Response:
-    return show("staff/not_found.html", 404)
-
-
 def _fault(reference: str, status: int) -> Response:
     # Nothing is read for this page: the storage may be what failed.
-    values = {"reference": reference, "staff": person(), "typed": typed()}
+    values = {
+        "reference": reference,
+        "staff": person(),
+        "typed": typed(),
+        "stopped": g.get("stopped"),
+    }
     return Response(render_template("staff/fault.html", **values), status)
 
 

@@ -7,6 +7,7 @@ import secrets
 
 from flask import request
 
+from ...domain.instants import next_minute
 from ...domain.mail import (
     CLAIM_HOLDS,
     LINK_KINDS,
@@ -154,7 +155,7 @@ def too_many(retry_at: dt.datetime | None) -> Answer:
         "%(count)s e-mails in the last %(minutes)s minutes. You can send again at %(time)s.",
         count=language().count(MAILS_AT_ONCE),
         minutes=language().count(MAILS_WITHIN // dt.timedelta(minutes=1)),
-        time=language().time(retry_at, site().portal.timezone),
+        time=language().time(next_minute(retry_at), site().portal.timezone),
     )
     return not_sent(words)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 
-from flask import Response, request
+from flask import Response, g, request
 from werkzeug.exceptions import NotFound
 
 from ...domain.portal_token import TokenStatus
-from ...errors import StorageError
+from ...errors import PortalNotAvailable, StorageError
 from ..answering import _, language, site
+from ..faults import note_fault
 from .acts import Act, micros
 from .frame import Answer, form_accepted, me, refuse_readers, show, to
 from .mails import may_send
@@ -39,14 +40,14 @@ def generate_missing() -> Response:
     """Issue a token to everybody without one. Doing it twice issues nothing twice."""
     if not form_accepted():
         return _missing_page(403, refused=_("Please press Generate missing tokens once more."))
-    tally, post, began = Tally(), Post.asked(), site().portal.now()
+    tally, post = Tally(), Post.asked()
     try:
-        results = site().portal.tokens.ensure_many(_everybody(), by=me().name)
-        post.queue(tally.counting(results))
-    except StorageError:
-        if not tally.issued and post.since is None:
-            raise
-        return _missing_page(503, refused=_stopped(tally), post=post.going_on(began))
+        tally.count(post.issue(_everybody()))
+    except PortalNotAvailable:
+        raise
+    except Exception as error:
+        refused, status = _stopped(tally, error)
+        return _missing_page(status, refused=refused)
     return _issued(tally, post)
 
 
@@ -63,18 +64,28 @@ def _everybody() -> Iterator[str]:
             return
 
 
-def _stopped(tally: Tally) -> str:
-    """What to say of a failure on the way: not that nothing was changed."""
-    log.exception("issuing tokens failed on the way")
-    return language().ngettext(
-        "The storage failed after %(count)s token was generated. Press the button again to go on.",
-        "The storage failed after %(count)s tokens were generated. "
-        "Press the button again to go on.",
-        tally.issued,
+def _stopped(tally: Tally, error: Exception) -> tuple[str, int]:
+    """What to say of a failure on the way, of the storage or of the host's code; and its status.
+
+    Where the page that is to say it fails as well, the page of that fault says it.
+    """
+    reference, status = note_fault(error)
+    words = _(
+        "Something went wrong on our side. Nothing was changed. Please try again in a few minutes."
     )
+    if tally.issued:
+        words = g.stopped = language().ngettext(
+            "Something went wrong on our side after %(count)s token was generated. "
+            "Press the button again to go on.",
+            "Something went wrong on our side after %(count)s tokens were generated. "
+            "Press the button again to go on.",
+            tally.issued,
+        )
+    found = _("Reference, to be found in the log: %(reference)s", reference=reference)
+    return f"{words} {found}", status
 
 
-def _missing_page(status: int = 200, *, refused: str = "", post: Post | None = None) -> Response:
+def _missing_page(status: int = 200, *, refused: str = "") -> Response:
     off = not site().portal.settings.get().config.enabled
     return show(
         "staff/tokens_missing.html",
@@ -83,7 +94,7 @@ def _missing_page(status: int = 200, *, refused: str = "", post: Post | None = N
         place=Place.asked(),
         off=off,
         sending=may_send(off=off),
-        post=post or Post.asked(),
+        post=Post.asked(),
         refused=refused,
     )
 
@@ -195,12 +206,12 @@ def issue_again() -> Response:
         return _revoke_all_page(403, act=act, refused=refused)
     try:
         for customers in act.customers():
-            results = site().portal.tokens.regenerate_many(customers, by=me().name)
-            post.queue(tally.counting(results))
-    except StorageError:
-        if not tally.issued:
-            raise
-        return _revoke_all_page(503, act=act, refused=_stopped(tally))
+            tally.count(post.issue(customers, anew=True))
+    except PortalNotAvailable:
+        raise
+    except Exception as error:
+        refused, status = _stopped(tally, error)
+        return _revoke_all_page(status, act=act, refused=refused)
     return _issued(tally, post)
 
 

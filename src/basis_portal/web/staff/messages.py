@@ -227,7 +227,9 @@ def write_in_thread(key: str) -> Response:
         return _refuse(found, typed, 404, error)
     try:
         return act(found, typed)
-    except InvalidValue:
+    except InvalidValue as refused:
+        if refused.field not in ("Message.text", "InternalNote.text"):
+            raise
         return _refuse(found, typed, 400, _wrong_text(text))
 
 
@@ -304,10 +306,10 @@ def _once(text: str) -> str:
 def _subject(key: str) -> str | None:
     if not key:
         return None
-    document_id = id_of(key)
-    if document_id is None:
-        raise DocumentNotFound
-    return document_id
+    try:
+        return check_id("document_id", id_of(key))
+    except InvalidValue:
+        raise DocumentNotFound from None
 
 
 # --- what is said ---------------------------------------------------------------------------

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import attrs
 from flask import request
 
 from ...domain.mail import MailStatus
 from ...domain.phrases import Phrase
-from ...portal import IssueResult, Outcome
+from ...portal import IssueResult
 from ..answering import _, language, site
-from .acts import micros
 from .frame import me
-from .mails import may_send
 
 _RUN = re.compile(r"generated \d{4}-\d\d-\d\d \d\d:\d\d [\w-]{11}", re.ASCII)
-_INSTANT = re.compile("[0-9]{1,17}")
 _WORDS = {
     MailStatus.SENT: Phrase("%(count)s sent"),
     MailStatus.QUEUED: Phrase("%(count)s still to be sent"),
@@ -37,48 +33,27 @@ class Post:
     Attributes:
         run: the name of the run. It comes with the form: however often that is sent, each
             customer gets one e-mail.
-        wanted: True where e-mails are to be queued.
-        since: in a form that goes on after a failure, the instant, in microseconds since 1970,
-            at which issuing began: who got a token since then may have been left without an
-            e-mail. Else None.
+        wanted: True where e-mails are to be queued, also where the portal was switched off
+            meanwhile: then they wait.
     """
 
     run: str
     wanted: bool = False
-    since: int | None = None
 
     @classmethod
     def asked(cls) -> Post:
         """What this request's form says; a new run where it has none."""
-        run, since = request.form.get("run", ""), request.form.get("since", "")
-        off = not site().portal.settings.get().config.enabled
-        return cls(
-            run if _RUN.fullmatch(run) else _new_run(),
-            request.form.get("email") == "1" and may_send(off=off),
-            int(since) if _INSTANT.fullmatch(since) else None,
-        )
+        run = request.form.get("run", "")
+        wanted = request.form.get("email") == "1" and site().mailer is not None
+        return cls(run if _RUN.fullmatch(run) else _new_run(), wanted)
 
-    def going_on(self, began: dt.datetime) -> Post:
-        """The same for the form that goes on with what began then."""
-        return self if self.since is not None else attrs.evolve(self, since=micros(began))
-
-    def queue(self, results: Iterable[IssueResult]) -> None:
-        """Have tokens issued, and an e-mail queued for each customer who has an address."""
-        due = (one.customer_id for one in results if self._is_due(one))
-        if not self.wanted:
-            for _ in due:
-                pass
-            return
-        for _ in site().portal.mailing.queue_links(due, run=self.run, by=me().name):
-            pass
-
-    def _is_due(self, one: IssueResult) -> bool:
-        if one.token is None or one.customer is None or not one.customer.email:
-            return False
-        if one.outcome is Outcome.ISSUED:
-            return True
-        is_mine = one.token.issued_by == me().name
-        return self.since is not None and is_mine and micros(one.token.issued_at) >= self.since
+    def issue(self, customer_ids: Iterable[str], *, anew: bool = False) -> Iterator[IssueResult]:
+        """Issue tokens, with ``anew`` also after a revoke, and queue the e-mails with them."""
+        portal, who = site().portal, me().name
+        if self.wanted:
+            return portal.mailing.issue(customer_ids, run=self.run, by=who, anew=anew)
+        issue_many = portal.tokens.regenerate_many if anew else portal.tokens.ensure_many
+        return issue_many(customer_ids, by=who)
 
     @property
     def fields(self) -> dict[str, str]:
@@ -88,8 +63,7 @@ class Post:
     @property
     def hidden(self) -> dict[str, str]:
         """The hidden fields of a form."""
-        since = {} if self.since is None else {"since": str(self.since)}
-        return {"run": self.run, **since}
+        return {"run": self.run}
 
 
 def _new_run() -> str:
@@ -105,6 +79,12 @@ def how_far() -> str:
     report = site().portal.mailing.report(run)
     if not report.total:
         return ""
+    if report.queued and not site().portal.settings.get().config.enabled:
+        return language().ngettext(
+            "%(count)s e-mail queued; it waits until the portal is switched on.",
+            "%(count)s e-mails queued; they wait until the portal is switched on.",
+            report.queued,
+        )
     if report.queued == report.total:
         return language().ngettext(
             "%(count)s e-mail queued; it goes out with the next run of 'basis-portal mail run'.",

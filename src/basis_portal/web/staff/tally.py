@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import attrs
 from flask import request
@@ -42,15 +42,14 @@ class Tally:
     blocked: int = 0
     bare: int = 0
 
-    def counting(self, results: Iterable[IssueResult]) -> Iterator[IssueResult]:
-        """The same results, counted as they come; what was counted before a failure stays."""
+    def count(self, results: Iterable[IssueResult]) -> None:
+        """Count results as they come; what was counted before a failure stays."""
         for one in results:
             self.revoked += one.why is Skipped.REVOKED
             self.blocked += one.why is Skipped.BLOCKED
             if one.outcome is Outcome.ISSUED:
                 self.issued += 1
                 self.bare += one.customer is None or not one.customer.email
-            yield one
 
     @property
     def fields(self) -> dict[str, int]:
