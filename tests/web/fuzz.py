@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -23,10 +24,11 @@ from tests.web.conftest import SELLER, STAFF_PATH, Failing, WithFiles, authorize
 from tests.web.test_headers import Site, header_faults
 
 import basis_portal.web
-from basis_portal import DocumentKind, Portal
+from basis_portal import DocumentKind, MailRefused, Portal
 from basis_portal.demo import seller as demo
 from basis_portal.domain.url_keys import key_of
 from basis_portal.links import LinkSigner, new_token_id
+from basis_portal.mail import FunctionTransport, Mailer
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import HostLinks, Theme, create_app
@@ -79,8 +81,15 @@ class World:
         )
         host = HostLinks(home="/", customer="/customers/{customer_id}")
         theme = Theme(colour="#1f5673")
+        mailer = Mailer(self.portal, transport=FunctionTransport(_take), sender="p@x.example")
         self.app = create_app(
-            self.portal, authorize=authorize, seller=SELLER, theme=theme, host=host
+            self.portal,
+            authorize=authorize,
+            seller=SELLER,
+            theme=theme,
+            host=host,
+            mailer=mailer,
+            renewals=True,
         )
         self._signer = LinkSigner(KEYS, "default")
         tokens = {one.id: self.portal.tokens.get(one.id) for one in demo.CUSTOMERS}
@@ -165,6 +174,12 @@ class World:
                 if token and key_of(one.id).encode() in path:
                     shown.add(self._signer.sign(token.id).encode())
         return shown
+
+
+def _take(message: EmailMessage) -> None:
+    """A mail server that does not know everybody."""
+    if "kopi" not in str(message["To"]):
+        raise MailRefused("no such user (550)", code=550)
 
 
 # --- what a request is made of --------------------------------------------------------------
@@ -258,7 +273,7 @@ FILES = ["portal.css", "staff.js", "icon.svg", "../headers.py", "%2e%2e/x", "non
 @cache
 def names() -> tuple[str, ...]:
     """The names of parameters and fields that pages and templates speak of, and some others."""
-    found = {"next", "url", "page", "limit", "lang", ""}
+    found = {"next", "url", "page", "limit", "lang", "new-link", ""}
     here = Path(basis_portal.web.__file__).parent
     for file in (*here.rglob("*.py"), *here.rglob("*.html")):
         text = file.read_text(encoding="utf-8")
