@@ -925,4 +925,4 @@ def test_what_is_missing_names_the_extra(missing: str, module: str, told: str) -
     """Whoever installed the package alone is told what to install."""
     code = f"import sys; sys.modules[{missing!r}] = None; import {module}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert re.search(f"^ImportError: .*{told}", done.stderr, re.M)
+    assert re.search(f"^ModuleNotFoundError: .*{told}", done.stderr, re.M)

@@ -26,9 +26,9 @@ try:
     )
     from jinja2.runtime import Context
     from markupsafe import Markup, escape
-except ImportError as _missing:
-    raise ImportError(
-        "basis_portal.mail needs jinja2: pip install 'basis-portal[mail]'"
+except ModuleNotFoundError as _missing:
+    raise ModuleNotFoundError(
+        "basis_portal.mail needs jinja2: pip install 'basis-portal[mail]'", name=_missing.name
     ) from _missing
 
 from ..errors import InvalidValue

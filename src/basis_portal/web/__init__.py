@@ -2,8 +2,10 @@
 
 try:
     import flask  # noqa: F401
-except ImportError as _missing:
-    raise ImportError("basis_portal.web needs Flask: pip install 'basis-portal[web]'") from _missing
+except ModuleNotFoundError as _missing:
+    raise ModuleNotFoundError(
+        "basis_portal.web needs Flask: pip install 'basis-portal[web]'", name=_missing.name
+    ) from _missing
 
 from .apps import create_app, customer_app, staff_app
 from .site import HostLinks, Staff, Theme
