@@ -260,6 +260,28 @@ def test_two_that_wait_do_not_go_out_together(
     assert sent_at[1] - sent_at[0] >= QUARTER
 
 
+def test_the_quarter_of_an_hour_is_looked_at_when_its_turn_comes(
+    access: PortalAccess, open_portal: Portal, clock: FrozenClock, turn: Any
+) -> None:
+    """Two are due together; what is written between them waits with the second."""
+    access.send_message("one")
+    mail = open_portal.mailing.claim()
+    assert mail is not None
+    clock.advance(seconds=1)
+    access.send_message("two")  # queues another, since that one is being sent
+    open_portal.mailing.failed(mail, BUSY, again=True)
+    clock.advance(minutes=20)
+    assert texts(turn()) == ["one", "two"]
+    sent_at = clock.now
+    clock.advance(seconds=1)
+    access.send_message("three")
+    waits = turn()
+    assert (waits.status, waits.due_at) == (MailStatus.QUEUED, sent_at + QUARTER)
+    assert turn() is None
+    clock.advance(QUARTER)
+    assert texts(turn()) == ["three"]
+
+
 def test_many_messages_are_told_as_many(
     open_portal: Portal, access: PortalAccess, clock: FrozenClock, turns: Any
 ) -> None:

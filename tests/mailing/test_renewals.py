@@ -200,6 +200,19 @@ def test_renewals_do_not_shut_staff_out(
     assert open_portal.mailing.begin("C-1001", lambda _: "a@b.example")
 
 
+def test_who_got_many_e_mails_gets_no_renewal(
+    open_portal: Portal, expired: str, turns: Any
+) -> None:
+    """The link that was mailed five times lies in the mailbox."""
+    open_portal.tokens.generate("C-1001")
+    for _ in range(5):
+        out = open_portal.mailing.begin("C-1001", lambda _: "finance@kopi.example")
+        open_portal.mailing.sent(out)
+    open_portal.mailing.ask_for_renewal(expired)
+    (done,) = turns()
+    assert (done.status, done.problem) == (MailStatus.SKIPPED, MailSkip.THROTTLED)
+
+
 def test_with_the_portal_off_every_link_is_refused_alike(
     open_portal: Portal, expired: str, state: State
 ) -> None:
