@@ -220,7 +220,7 @@ def invented_scene(storage: FullStorage, clock: Clock, place: Place, *, today: b
             "Staff: Manage Portal Access Tokens, Kopi Nusantara, Revoke. Reload: denied.",
             "Staff: Generate, Copy link. The new one works, the old one stays dead.",
             f"Staff: Send. The mail is written to .../outbox/ and shown at\n{place.outbox_url}",
-            "There: open the expired link of Torrefazione Aurora. E-mail me a new link.",
+            "There: Torrefazione Aurora's expired link, E-mail me a new link. Reload.",
             "Staff: Müller & Söhne, Preview as customer. The same pages, in German.",
         ),
         closing=(

@@ -37,7 +37,7 @@ RETRY_AFTER, RETRY_AT_MOST = dt.timedelta(minutes=15), dt.timedelta(hours=4)
 """How long what was not sent waits for the second try, and at most for a later one."""
 GIVE_UP_AFTER = dt.timedelta(days=3)
 """An e-mail that was not sent for so long is not tried again."""
-ADDRESS_LIMIT = 320
+ADDRESS_LIMIT = 254  # octets of a whole address, as mail servers count
 PROBLEM_LIMIT = 500
 MOST_ATTEMPTS = 1000
 

@@ -14,9 +14,9 @@ import attrs
 
 from ..errors import InvalidValue
 from .checks import check_line
+from .mail import ADDRESS_LIMIT
 
 LOCAL_LIMIT = 64  # octets before the @, as mail servers count
-ADDRESS_LIMIT = 254  # octets of a whole address
 _ATOM = r"[^\s\"(),.:;<>@\[\\\]]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _NAMED = re.compile(r'(?:"(?P<quoted>[^"\\<>@]*)"|(?P<plain>[^"(),:;<>@\[\\\]]*)) *<(?P<spec>.*)>')

@@ -8,18 +8,9 @@ from ..domain.mail_address import MailAddress, read_address
 
 
 def parse_address(text: object, *, field: str = "email") -> Address:
-    """The one mailbox of a text: ``a@b.example`` or ``Name <a@b.example>``.
+    """The one mailbox of a text, as `read_address` reads it, which says what is refused.
 
-    Spaces around it are dropped. A domain with other letters than ASCII becomes its ``xn--``
-    form; other letters before the ``@`` stay, and need a mail server that offers SMTPUTF8.
-
-    Args:
-        text: the address on file.
-        field: what an error calls it.
-
-    Raises:
-        InvalidValue: it is not exactly one address; also for control characters, groups,
-            comments, quoted or encoded parts, a domain without a dot and what is too long.
+    Raises `InvalidValue` unless it is exactly one address; ``field`` is what that calls it.
     """
     found = read_address(text, field=field)
     return Address(found.name, found.local, found.domain)
