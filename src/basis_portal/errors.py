@@ -26,6 +26,27 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
+def one_line(text: str, limit: int) -> str:
+    """What others said, a mail server such as, on one line that can be shown and kept.
+
+    It may quote an e-mail with a link, also in the pieces that e-mails are cut into: no run of
+    characters that could be of one is kept.
+    """
+    line = re.sub(r"[\w-]{20,}", "<...>", " ".join(text.split()))
+    line = "".join(one if one.isprintable() else "?" for one in line)
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
+def frames_of(error: BaseException) -> str:
+    """Where an error came from, in lines of code, for the log.
+
+    For errors of others, what they say is left out there: a link may stand in it.
+    """
+    from traceback import format_tb
+
+    return "".join(format_tb(error.__traceback__))
+
+
 class PortalError(Exception):
     """The family of all errors of this library."""
 

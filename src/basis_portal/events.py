@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from .domain.audit import AuditEntry
 from .domain.checks import is_async
-from .errors import InvalidValue
+from .errors import InvalidValue, frames_of
 from .repositories import AuditRepository, Storage, UnitOfWork
 
 OnEvent: TypeAlias = Callable[[AuditEntry], object]
@@ -58,13 +58,11 @@ def _tell(on_event: OnEvent, entries: Sequence[AuditEntry]) -> None:
 
 
 def _log(entry: AuditEntry, error: Exception) -> None:
-    """Say what failed and where. What the error says is left out: a link may stand in it."""
     import logging
-    from traceback import format_tb
 
     logging.getLogger("basis_portal").error(
         "on_event failed with %s at event %s; the change stands\n%s",
         type(error).__name__,
         entry.event,
-        "".join(format_tb(error.__traceback__)),
+        frames_of(error),
     )

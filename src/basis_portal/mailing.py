@@ -8,7 +8,6 @@ between, it is not sent a second time.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -18,7 +17,7 @@ from .admission import Admitted
 from .context import Context, log, staff_name
 from .domain.audit import AuditEntry, AuditEvent
 from .domain.checks import check_id, check_member
-from .domain.config import PortalConfig
+from .domain.config import PortalConfig, check_expiry_days
 from .domain.customers import Customer
 from .domain.instants import next_minute
 from .domain.mail import (
@@ -49,6 +48,7 @@ from .errors import (
     PortalNotAvailable,
     StorageError,
     TooManyMails,
+    one_line,
     shown,
 )
 from .links import new_token_id
@@ -597,20 +597,12 @@ def _collected(ids: Iterator[str]) -> tuple[list[str], Exception | None]:
 
 def check_days(days: object) -> int:
     """A number of days to look ahead, 1 to 365."""
-    from .domain.config import check_expiry_days
-
     return check_expiry_days("within_days", days)
 
 
 def shown_problem(error: MailError) -> str:
-    """Why an e-mail was not sent, on one line, as it is kept and shown.
-
-    A server or a host's function may have quoted the e-mail: no run of characters that could be
-    of a link is kept.
-    """
-    line = re.sub(r"[\w-]{20,}", "<...>", " ".join(str(error).split()))
-    line = "".join(one if one.isprintable() else "?" for one in line)
-    return line[:PROBLEM_LIMIT] or type(error).__name__
+    """Why an e-mail was not sent, on one line, as it is kept and shown."""
+    return one_line(str(error), PROBLEM_LIMIT) or type(error).__name__
 
 
 def _holds_back(last: Mail, now: dt.datetime) -> bool:

@@ -220,7 +220,7 @@ def test_it_says_so_once(open_portal: Portal, clock: FrozenClock) -> None:
         ("two\r\n  lines", "two lines"),
         ("odd \x00 \x1b[31m \ud800 signs", "odd ? ?[31m ? signs"),
         ("", "MailRefused"),
-        ("word " * 400, ("word " * 400)[:500]),
+        ("word " * 400, ("word " * 400)[:497] + "..."),
     ],
 )
 def test_what_a_server_says_is_kept_without_a_link(

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
-from traceback import format_tb
 from urllib.parse import urlsplit
 
 from ..domain.customers import Customer
@@ -23,6 +22,7 @@ from ..errors import (
     MailServerUnavailable,
     NoMailAddress,
     StorageError,
+    frames_of,
     shown,
 )
 from ..portal import Outgoing, Portal, RunReport
@@ -251,11 +251,10 @@ class Mailer:
                 reply_to=None if out.mail.kind.is_to_staff else self._seller.email,
             )
         except Exception as error:
-            # Where, and not what it says: a link may stand in that.
-            kind, where = type(error).__name__, "".join(format_tb(error.__traceback__))
+            kind, why = type(error).__name__, frames_of(error)
             if isinstance(error, InvalidValue) and (error.field or "").endswith((".txt", ".html")):
-                where = str(error)  # which names the template, and what is wrong there
-            log.error("e-mail %s could not be written: %s\n%s", out.mail.id[:8], kind, where)
+                why = str(error)  # which names the template, and what is wrong there
+            log.error("e-mail %s could not be written: %s\n%s", out.mail.id[:8], kind, why)
             raise MailError(f"the e-mail could not be written ({kind}); see the log") from None
 
     def _recipient(self, out: Outgoing) -> str:

@@ -24,7 +24,13 @@ from typing import Any, NamedTuple
 import attrs
 
 from ..domain.checks import check_line, check_member, check_whole_number, checked
-from ..errors import InvalidValue, MailOutcomeUnknown, MailRefused, MailServerUnavailable
+from ..errors import (
+    InvalidValue,
+    MailOutcomeUnknown,
+    MailRefused,
+    MailServerUnavailable,
+    one_line,
+)
 from .envelope import Envelope
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -45,11 +51,7 @@ class _Answer(NamedTuple):
     @classmethod
     def of(cls, reply: tuple[int, bytes]) -> _Answer:
         code, text = reply
-        line = " ".join(text.decode("utf-8", "replace").split())
-        # A server may quote the e-mail: no run of characters that could be of a link is kept.
-        line = re.sub(r"[\w-]{20,}", "<...>", line)
-        line = "".join(character if character.isprintable() else "?" for character in line)
-        return cls(code, line if len(line) <= _SHOWN else f"{line[:_SHOWN]}...")
+        return cls(code, one_line(text.decode("utf-8", "replace"), _SHOWN))
 
     @property
     def is_refusal(self) -> bool:

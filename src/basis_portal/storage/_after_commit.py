@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from ..errors import frames_of
+
 Call: TypeAlias = Callable[[], None]
 
 
@@ -18,12 +20,10 @@ def make_calls(calls: Iterable[Call]) -> None:
 
 
 def _log(error: Exception) -> None:
-    """Say what failed and where. What the error says is left out: a link may stand in it."""
     import logging
-    from traceback import format_tb
 
     logging.getLogger("basis_portal").error(
         "a call after the commit failed with %s; what was committed stands\n%s",
         type(error).__name__,
-        "".join(format_tb(error.__traceback__)),
+        frames_of(error),
     )
