@@ -331,6 +331,10 @@ class Mailing:
         """From now on, in this process, messages queue notices of these kinds."""
         self._context.notices.update(check_member("kinds", one, MailKind) for one in kinds)
 
+    def notifies(self, kind: MailKind) -> bool:
+        """True where messages in this process queue notices of a kind."""
+        return kind in self._context.notices
+
     # --- one by one
 
     def claim(self, *, run: str | None = None) -> Mail | None:

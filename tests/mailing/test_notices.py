@@ -235,17 +235,27 @@ def test_what_nobody_was_told_the_next_notice_tells(
     assert [texts(one) for one in turns() if isinstance(one, Outgoing)] == [["one", "two"]]
 
 
+@pytest.fixture
+def two_due(access: PortalAccess, open_portal: Portal, clock: FrozenClock) -> Callable[[], None]:
+    """Brings two notices of a thread to one turn: one was refused for now, one came since."""
+
+    def bring() -> None:
+        access.send_message("one")
+        mail = open_portal.mailing.claim()
+        assert mail is not None
+        clock.advance(seconds=1)
+        access.send_message("two")  # queues another, since that one is being sent
+        open_portal.mailing.failed(mail, BUSY, again=True)
+        clock.advance(minutes=20)
+
+    return bring
+
+
 def test_two_that_wait_do_not_go_out_together(
-    access: PortalAccess, open_portal: Portal, clock: FrozenClock, turns: Any
+    access: PortalAccess, two_due: Callable[[], None], clock: FrozenClock, turns: Any
 ) -> None:
     """A quarter of an hour lies between them, and nothing is told twice."""
-    access.send_message("one")
-    mail = open_portal.mailing.claim()
-    assert mail is not None
-    clock.advance(seconds=1)
-    access.send_message("two")  # queues another, since that one is being sent
-    open_portal.mailing.failed(mail, BUSY, again=True)
-    clock.advance(minutes=20)
+    two_due()
     told = []
     sent_at = []
     for number in range(60):
@@ -261,16 +271,10 @@ def test_two_that_wait_do_not_go_out_together(
 
 
 def test_the_quarter_of_an_hour_is_looked_at_when_its_turn_comes(
-    access: PortalAccess, open_portal: Portal, clock: FrozenClock, turn: Any
+    access: PortalAccess, two_due: Callable[[], None], clock: FrozenClock, turn: Any
 ) -> None:
     """Two are due together; what is written between them waits with the second."""
-    access.send_message("one")
-    mail = open_portal.mailing.claim()
-    assert mail is not None
-    clock.advance(seconds=1)
-    access.send_message("two")  # queues another, since that one is being sent
-    open_portal.mailing.failed(mail, BUSY, again=True)
-    clock.advance(minutes=20)
+    two_due()
     assert texts(turn()) == ["one", "two"]
     sent_at = clock.now
     clock.advance(seconds=1)

@@ -30,7 +30,7 @@ from werkzeug.test import TestResponse
 
 from basis_portal import AuditEvent, Edition, Portal, PortalConfig, StorageError
 from basis_portal.demo import seller as demo
-from basis_portal.mail import Mailer, OutboxTransport
+from basis_portal.mail import Mail, Mailer, MailKind, OutboxTransport
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.web import customer_app
@@ -485,6 +485,31 @@ def test_nothing_is_promised_where_nothing_can_be_sent(
         said = _after_sending(client, link)
         assert "Message sent. The answer will appear here." in said
         assert "e-mail f..." not in said
+
+
+@attrs.define
+class SendsLinks:
+    """A host's own mailer, which tells nobody of replies."""
+
+    portal: Portal
+
+    def send_link(
+        self, customer_id: str, *, by: str | None = None, mail_id: str | None = None
+    ) -> Mail:
+        """Send nothing, for here nobody asks it to."""
+        raise NotImplementedError
+
+
+def test_nothing_is_promised_where_replies_are_not_announced(
+    storage: InMemoryStorage, clock: FrozenClock
+) -> None:
+    """Pages with a mailer that sends links and no notices; once there are some, they say it."""
+    portal = demo.make_seller(storage, clock, base_url=BASE_URL, invoices=12)
+    client = Visitor(customer_app(portal, mailer=SendsLinks(portal)))
+    link = path_of(portal.tokens.link(demo.KOPI))
+    assert "e-mail f..." not in _after_sending(client, link)
+    portal.mailing.notify(MailKind.REPLY)
+    assert "e-mail f..." in _after_sending(client, link)
 
 
 def test_a_document_of_a_refused_link_has_the_button_too(post: Post, kinds: dict[str, str]) -> None:

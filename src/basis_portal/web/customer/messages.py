@@ -11,6 +11,7 @@ from flask import Response, redirect, request, url_for
 
 from ...domain.checks import check_id
 from ...domain.instants import next_minute
+from ...domain.mail import MailKind
 from ...domain.mail_address import masked_address
 from ...domain.messages import MESSAGE_LIMIT, MESSAGES_AN_HOUR, Author, message_text
 from ...domain.url_keys import id_of
@@ -73,7 +74,8 @@ def show_messages(form: MessageForm | None = None, status: int = 200) -> Respons
 
 def _answered_to() -> str | None:
     """The address that is e-mailed when staff reply, masked: the link may have been passed on."""
-    return masked_address(here().customer.email) if site().mailer is not None else None
+    is_told = site().mailer is not None and site().portal.mailing.notifies(MailKind.REPLY)
+    return masked_address(here().customer.email) if is_told else None
 
 
 def _titles(thread: list[Any]) -> dict[str, Any]:
