@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from .configuration import ConfigurationError
-from .errors import InvalidValue, MailServerUnavailable
+from .errors import InvalidValue, MailError
+from .mailing import shown_problem
 
 if TYPE_CHECKING:
     from .mail import Mail, Mailer, RunReport
@@ -142,7 +143,7 @@ def _expiring(options: argparse.Namespace) -> int:
 
 
 def _tell(options: argparse.Namespace, mailer: Mailer, done: Iterator[Mail]) -> int:
-    """Send, and tell what became of it; 1 where the server cannot be reached."""
+    """Send, and tell what became of it; 1 where the server or the application fails."""
     counts: Counter[str] = Counter()
     problem = ""
     with _politely_ended() as ended:
@@ -155,8 +156,8 @@ def _tell(options: argparse.Namespace, mailer: Mailer, done: Iterator[Mail]) -> 
                     print(f"{counts.total():,} so far", flush=True)
                 if ended.is_set():
                     break
-        except MailServerUnavailable as error:
-            problem = str(error)
+        except MailError as error:
+            problem = shown_problem(error)
     is_off = not mailer.portal.settings.get().config.enabled
     if options.json:
         print(json.dumps({**counts, "problem": problem or (_OFF if is_off else None)}))

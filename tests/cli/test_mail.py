@@ -47,7 +47,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             transport = OutboxTransport("outbox")
 
             def down(_):
-                raise MailServerUnavailable("the mail server cannot be reached")
+                raise MailServerUnavailable(os.environ["DOWN"])
 
             def make():
                 through = FunctionTransport(down) if os.environ.get("DOWN") else transport
@@ -126,13 +126,46 @@ def test_a_server_that_is_down(
     run: Run, app: str, ids: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told with status 1; all stays queued."""
-    monkeypatch.setenv("DOWN", "1")
+    monkeypatch.setenv("DOWN", "the mail server cannot be reached")
     ran = run("mail", "send", "r", ids, "--mailer", f"{app}:make")
     assert ran.status == 1
     assert "the mail server cannot be reached; what is left stays queued" in ran.err
     assert ran.out.splitlines()[-1].startswith("1 queued")
     report = json.loads(run("mail", "report", "r", "--json").out)
     assert report["queued"] == 4 - report["skipped"]
+
+
+def test_what_a_hosts_function_quotes_is_not_repeated(
+    run: Run, app: str, ids: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cron mails and keeps what is printed: no link is in it."""
+    token = f"{'a' * 22}.{'b' * 43}"
+    monkeypatch.setenv("DOWN", f"provider is down; it was sent https://x.example/{token}")
+    ran = run("mail", "send", "r", ids, "--mailer", f"{app}:make")
+    assert ran.status == 1
+    assert "provider is down" in ran.err
+    assert "b" * 43 not in ran.out + ran.err
+    told = run("mail", "send", "r2", ids, "--mailer", f"{app}:make", "--json").out
+    assert "provider is down" in told
+    assert "b" * 43 not in told
+
+
+def test_an_application_that_fails_is_told_after_what_was_done(
+    run: Run, app: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the totals, and status 1; all that is left stays queued."""
+    (tmp_path / "many").write_text("C-1\nC-3\nC-4\nC-5\n", encoding="utf-8")
+    run("mail", "run")
+    shop = sys.modules[app]
+
+    def get(_: str) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(shop.portal.customers, "get", get)
+    ran = run("mail", "send", "r", "many")
+    assert ran.status == 1
+    assert "3 queued" in ran.out
+    assert "the application failed (ConnectionError); what is left stays queued" in ran.err
 
 
 @pytest.mark.parametrize(
