@@ -5,11 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 from .context import Context
-from .domain.mail import NOTICE_EVERY, Mail, MailKind, MailStatus
+from .domain.mail import NOTICE_EVERY, WENT_OUT, Mail, MailKind, MailStatus
 from .links import new_token_id
 from .repositories import UnitOfWork
-
-_WENT_OUT = (MailStatus.SENDING, MailStatus.SENT, MailStatus.UNKNOWN)
 
 
 def queue_notice(
@@ -32,6 +30,6 @@ def queue_notice(
     if last is not None and last.status is MailStatus.QUEUED and last.queued_at <= at:
         return
     due_at = at
-    if last is not None and last.claimed_at is not None and last.status in _WENT_OUT:
+    if last is not None and last.claimed_at is not None and last.status in WENT_OUT:
         due_at = max(at, last.claimed_at + NOTICE_EVERY)
     unit.mails.add([Mail(new_token_id(), kind, at, due_at, customer_id=customer_id, by=by)])

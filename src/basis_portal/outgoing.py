@@ -18,6 +18,7 @@ from .domain.mail import (
     MAILS_WITHIN,
     NOTICE_EVERY,
     NOTICE_GOES_BACK,
+    WENT_OUT,
     Mail,
     MailKind,
     MailStatus,
@@ -190,7 +191,7 @@ class Turn:
         They go back to the newest that was told of; where none was, to the first notice that was
         queued, by clocks that may differ a little.
         """
-        told = {one.about for one in others if one.status in _OVER}
+        told = {one.about for one in others if one.status in (MailStatus.SENT, MailStatus.UNKNOWN)}
         since = min(one.queued_at for one in (self.mail, *others)) - NOTICE_GOES_BACK
         author = Author.CUSTOMER if self.mail.kind is MailKind.MESSAGE else Author.SELLER
         found = []
@@ -205,11 +206,6 @@ class Turn:
         later = attrs.evolve(self.mail, status=MailStatus.QUEUED, due_at=instant)
         self.unit.mails.change(self.mail, later)
         return later
-
-
-_OVER = (MailStatus.SENT, MailStatus.UNKNOWN)
-WENT_OUT = (*_OVER, MailStatus.SENDING)
-"""What reached the customer, or may have."""
 
 
 def _free_at(others: Sequence[Mail], now: dt.datetime) -> dt.datetime | None:

@@ -83,6 +83,8 @@ class MailStatus(StrEnum):
     """It was not to be sent when its turn came, such as to a customer whose access was revoked."""
 
 
+WENT_OUT = (MailStatus.SENDING, MailStatus.SENT, MailStatus.UNKNOWN)
+"""What reached its reader, or may have."""
 SETTLED = (MailStatus.SENT, MailStatus.FAILED, MailStatus.UNKNOWN, MailStatus.SKIPPED)
 """Nothing more becomes of these by itself."""
 

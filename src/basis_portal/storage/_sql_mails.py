@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import attrs
 
 from ..domain.checks import check_member
-from ..domain.mail import LINK_KINDS, Mail, MailKind, MailStatus, check_same_mail
+from ..domain.mail import LINK_KINDS, WENT_OUT, Mail, MailKind, MailStatus, check_same_mail
 from ..repositories import MailRepository
 from . import _sql
 from ._sql import (
@@ -127,6 +127,7 @@ _CHANGING = [
 ]
 _SET = ", ".join(f"{_COLUMNS[at]} = ?" for at in _CHANGING)
 _BRINGS_LINK = f"kind IN ({', '.join(repr(kind.value) for kind in LINK_KINDS)})"
+_HAS_GONE_OUT = f"status IN ({', '.join(repr(status.value) for status in WENT_OUT)})"
 
 _ADD = (
     f"INSERT INTO mails (tenant, {_sql.MAIL}) VALUES (?, {marks(_sql.MAIL)}) "
@@ -157,7 +158,7 @@ _LAST_SENT = f"""SELECT {_sql.MAIL} FROM (
 """
 _WENT_OUT = (
     "SELECT claimed_at FROM mails WHERE tenant = ? AND customer_id = ? AND claimed_at > ? "
-    f"AND status IN ('sending', 'sent', 'unknown') AND {_BRINGS_LINK} ORDER BY claimed_at"
+    f"AND {_HAS_GONE_OUT} AND {_BRINGS_LINK} ORDER BY claimed_at"
 )
 _COUNTS = "SELECT status, count(*) FROM mails WHERE tenant = ? AND run = ? GROUP BY status"
 _PAGE = (

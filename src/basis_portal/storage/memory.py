@@ -23,7 +23,15 @@ from ..domain.config import DEFAULT_SETTINGS, StoredSettings
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentStatus
 from ..domain.ledger import Allocation, EntryKey, LedgerEntry
-from ..domain.mail import FOR_GOOD, LINK_KINDS, Mail, MailKind, MailStatus, check_same_mail
+from ..domain.mail import (
+    FOR_GOOD,
+    LINK_KINDS,
+    WENT_OUT,
+    Mail,
+    MailKind,
+    MailStatus,
+    check_same_mail,
+)
 from ..domain.messages import Author, InternalNote, Message
 from ..domain.money import ZERO, add, format_amount, negate, subtract
 from ..domain.paging import Page, make_page, read_cursor
@@ -669,7 +677,7 @@ class _Mails(_Repository):
             if mail.claimed_at
             and mail.claimed_at > since
             and mail.kind in LINK_KINDS
-            and mail.status in (MailStatus.SENDING, MailStatus.SENT, MailStatus.UNKNOWN)
+            and mail.status in WENT_OUT
         )
 
     @_atomic
