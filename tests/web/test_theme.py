@@ -16,6 +16,7 @@ from werkzeug.test import Client
 from basis_portal import InvalidValue, Portal, Seller
 from basis_portal.web import HostLinks, Staff, Theme, customer_app, staff_app
 from basis_portal.web.colours import DARK, ENOUGH, LIGHT, contrast, ink_on, stylesheet
+from basis_portal.web.templating import _Compiled
 
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 20
@@ -123,6 +124,32 @@ def test_a_hosts_template_may_have_texts(
         html = client.get("/portal/x", headers={"Accept-Language": language}).text
         expected = f"{known}|Use %(x)s at 100 %|&lt;i&gt; of ours|Open us|2 of them"
         assert f"<p>{expected}</p>" in html
+
+
+def test_templates_are_compiled_once_for_all_apps(portal: Portal, tmp_path: Path) -> None:
+    """Each language and each host's folder apart, and anew where a file has changed."""
+
+    def page(name: str, language: str, text: str | None = None) -> str:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        if text:
+            (folder / "theme.html").write_text(
+                "{% extends 'basis_portal/base.html' %}{% block contact %}"
+                + text
+                + "{% endblock %}"
+            )
+        client = Client(customer_app(portal, theme=Theme(templates=folder)))
+        return str(client.get("/portal/x", headers={"Accept-Language": language}).text)
+
+    assert "our office" in page("one", "en", "our office")
+    assert "the other shop" in page("other", "en", "the other shop")
+    compiled = dict(_Compiled._code)
+    assert page("one", "en") != page("one", "de")
+    assert "Access denied" in page("one", "en")
+    assert "Access denied" not in page("one", "de")
+    made_since = _Compiled._code.keys() - compiled.keys()
+    assert made_since <= {key for key in _Compiled._code if key[0] == "de"}
+    assert "moved" in page("one", "en", "moved")
 
 
 def test_without_authorize_nobody_gets_in(portal: Portal) -> None:

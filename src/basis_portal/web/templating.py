@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask, Response, current_app
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, nodes
+from jinja2.bccache import Bucket, BytecodeCache
 from jinja2.ext import InternationalizationExtension
 from jinja2.parser import Parser
 from jinja2.runtime import Macro
@@ -101,13 +102,31 @@ def _templates(language: Language) -> Environment:
 
 
 def _translated(plain: Environment, language: Language) -> Environment:
-    found = plain.overlay()
+    found = plain.overlay(bytecode_cache=_Compiled(language.words_in))
     found.globals = {**plain.globals, _Texts.SPOKEN: language}
     # As globals: to import macros in each template takes a tenth of a page's time.
     for file in ("basis_portal/contact.html", "customer/parts.html"):
         macros = found.get_template(file).module
         found.globals |= {name: one for name, one in vars(macros).items() if isinstance(one, Macro)}
     return found
+
+
+class _Compiled(BytecodeCache):
+    """What templates compile to: once for all the apps of a process, each language apart."""
+
+    _code: ClassVar[dict[tuple[str, str], bytes]] = {}
+
+    def __init__(self, words_in: str) -> None:
+        self._words_in = words_in
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Where it is there, and of the same source."""
+        if (code := self._code.get((self._words_in, bucket.key))) is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """For whoever asks next."""
+        self._code[self._words_in, bucket.key] = bucket.bytecode_to_string()
 
 
 class _Texts(InternationalizationExtension):
