@@ -21,6 +21,7 @@ LOWEST = [
     "psycopg-pool==3.1",
     "hypothesis==6.100",
     "pytest==8.0",
+    "pytest-xdist==3.5",
 ]
 
 # Every line and branch of what guards money and links; nearly all of the rest.
@@ -32,13 +33,26 @@ WHOLE = [
 ]
 
 
+ON_ALL_CORES = ["-q", "-n", "logical", "--dist", "worksteal"]
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests on the present Python and hold the branch coverage."""
+    """Run the tests on the present Python, on all cores, and hold the branch coverage."""
     session.install("-e", ".[demo,test]")
+    _measured(session)
+
+
+@nox.session
+def deep(session: nox.Session) -> None:
+    """Run the tests in all their variations, and many more examples of each property."""
+    session.install("-e", ".[demo,test]")
+    _measured(session, env={"BASIS_PORTAL_TEST_DEEP": "1"})
+
+
+def _measured(session: nox.Session, env: dict[str, str] | None = None) -> None:
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
-    session.run("coverage", "combine", "--quiet")
+    session.run("pytest", *ON_ALL_CORES, "--cov", "--cov-report=", *session.posargs, env=env)
     if session.posargs:
         return
     session.run("coverage", "report", f"--include={','.join(WHOLE)}", "--fail-under=100")
@@ -67,7 +81,7 @@ def types(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests on the lowest versions of all dependencies, those in the browser excepted."""
     session.install("-e", ".[demo,test]", *LOWEST)
-    session.run("python", "-m", "pytest", "-q", "--ignore=tests/browser", *session.posargs)
+    session.run("pytest", *ON_ALL_CORES, "--ignore=tests/browser", *session.posargs)
 
 
 @nox.session

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.depth import DEEP, examples, thinned
 
 from basis_portal import AuditEntry, Portal, PortalConfig
 from basis_portal.storage.memory import InMemoryStorage
@@ -20,13 +21,28 @@ from basis_portal.testing.builders import NOW, a_customer
 from basis_portal.testing.clocks import FrozenClock
 
 # Shared build machines are slow now and then; a deadline would fail there for no reason.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "suite",
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("suite")
 
 KEY = "a secret for tests alone, at least 32 bytes"
 BASE_URL = "https://erp.example.com/portal"
 CUSTOMER_IDS = {"C-1001", "C-1002", "C-1003"}
 MakePortal = Callable[..., Portal]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests are not to go deep, leave out what `tests.depth` says."""
+    if DEEP or any("::" in argument for argument in config.args):
+        return  # who names a test means all of it
+    kept = thinned(items)
+    chosen = set(map(id, kept))
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
+    items[:] = kept
 
 
 class Watched:

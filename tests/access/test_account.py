@@ -12,6 +12,7 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import (
     AccessDenied,
@@ -120,7 +121,7 @@ _number = iter(range(10**9))
 
 @pytest.mark.parametrize("rule", AllocationRule)
 @settings(
-    max_examples=40,
+    max_examples=examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

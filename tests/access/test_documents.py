@@ -12,6 +12,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import (
     Allocation,
@@ -85,7 +86,7 @@ def starts_with(document: Document, search: str) -> bool:
     return any(text.casefold()[: len(search.casefold())] == search.casefold() for text in found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(documents=many_documents(), open_ids=st.sets(st.integers(0, 39)), data=st.data())
 def test_lists(documents: list[Document], open_ids: set[int], data: st.DataObject) -> None:
     """Pages of any length join to all issued documents asked for, newest first."""
@@ -244,7 +245,7 @@ def documents_of(ledger: Ledger) -> tuple[list[Document], list[LedgerEntry]]:
     return documents, entries
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(ledger=ledgers(), day=ledger_days())
 def test_open_amounts_agree_with_the_statement(ledger: Ledger, day: dt.date) -> None:
     """What is open of a document is what the open items of the statement say of it."""

@@ -13,6 +13,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import (
     Allocation,
@@ -525,7 +526,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Document], HostLedger]:
     return documents, HostLedger(entries, allocations)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     world=worlds(),
     forgets=st.sets(st.sampled_from(("customer", "kind", "status"))),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import EntryKind, NextDue, Payment, Portal
 from basis_portal.storage.memory import InMemoryStorage
@@ -71,7 +72,7 @@ def _nothing() -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(ledger=ledgers(), day=ledger_days(), statement=st.booleans(), bare=st.booleans())
 def test_the_figures(ledger: Ledger, day: dt.date, statement: bool, bare: bool) -> None:
     """Every figure of the summary is what plain adding up gives, with and without the statement."""

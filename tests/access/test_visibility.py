@@ -13,6 +13,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import (
     Document,
@@ -181,7 +182,9 @@ def test_hidden_sections_and_hidden_documents(shop: FullStorage) -> None:
 
 @pytest.mark.parametrize("about", ["section", "document"])
 @pytest.mark.parametrize(
-    "answer", [fail, lambda: "yes", lambda: 1, lambda: None, lambda: False], ids=str
+    "answer",
+    [fail, lambda: "yes", lambda: 1, lambda: None, lambda: False],
+    ids=["raises", "text", "number", "None", "False"],
 )
 def test_a_policy_that_fails_hides(
     shop: FullStorage, caplog: pytest.LogCaptureFixture, answer: Callable[[], Any], about: str
@@ -235,7 +238,7 @@ def with_documents(documents: list[Document], *, host: bool) -> tuple[FullStorag
 MANY = many_documents(150)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     hidden=st.sets(st.sampled_from([one.id for one in MANY if one.kind is INVOICE]), max_size=150)
     | st.sampled_from([{one.id for one in MANY}, {one.id for one in MANY[10:]}]),

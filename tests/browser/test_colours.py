@@ -17,6 +17,7 @@ from basis_portal.web import Theme
 COLOURS = ["#000000", "#ffffff", "#ffd400", "#808080", "#e4002b", "#767676", "#1f5673", "#00a0e0"]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("colour", COLOURS)
 def test_no_colour_makes_a_page_unreadable(serve: Serve, open_page: OpenPage, colour: str) -> None:
     """Text, links and buttons keep their contrast, in light and in dark."""

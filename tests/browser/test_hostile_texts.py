@@ -30,7 +30,7 @@ PAYLOADS = [
     '"><img src=x onerror=alert(1)>',
     "'><svg onload=alert(1)>",
     "</textarea></title><iframe src=javascript:alert(1)>",
-    "{{ 7*7 }}{% raw %}${7*7}",
+    "{{ 1337*1337 }}{% raw %}${1337*1337}",
     "javascript:alert(1)//",
     "\u202egnp.exe\u2066" + "W" * 120,
 ]
@@ -86,6 +86,7 @@ def _hostile(text: str, serve: Serve) -> Shop:
     return shop
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("text", PAYLOADS)
 def test_what_anybody_types_is_text(serve: Serve, open_page: OpenPage, text: str) -> None:
     """No dialog, no error, no element of theirs, no request; long words stay on the page."""
@@ -105,10 +106,11 @@ def test_what_anybody_types_is_text(serve: Serve, open_page: OpenPage, text: str
         found = page.locator("iframe, object, embed, [onerror], [onload], img[src=x], main script")
         assert found.count() == 0, address
         assert page.locator("a[href^='javascript']").count() == 0
-        assert "49" not in page.locator("main").inner_text().replace("7*7", "") or "7*7" not in text
+        assert "1787569" not in page.locator("main").inner_text()  # 1337 * 1337
         no_sideways_scroll(page)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("text", PAYLOADS)
 def test_what_is_asked_in_an_address_is_text(serve: Serve, open_page: OpenPage, text: str) -> None:
     """Searches, dates and codes of the address come back as text, or not at all."""

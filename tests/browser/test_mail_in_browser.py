@@ -27,7 +27,7 @@ PAYLOADS = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
     "</blockquote></title></style><iframe src=javascript:alert(1)>",
-    "{{ 7*7 }}{% raw %}${7*7}",
+    "{{ 1337*1337 }}{% raw %}${1337*1337}",
     "\u202egnp.exe\u2066" + "W" * 120,
 ]
 LETTERS = ["link", "new", "answered", "wrote", "expiring"]
@@ -75,6 +75,7 @@ def show(serve: Serve, open_page: OpenPage) -> ShowLetter:
     return show
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("language", ["en", "de", "id"])
 @pytest.mark.parametrize("name", LETTERS)
 def test_a_letter_is_readable(show: ShowLetter, name: str, language: str) -> None:
@@ -90,6 +91,7 @@ def test_a_letter_is_readable(show: ShowLetter, name: str, language: str) -> Non
     touch_targets(page)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", LETTERS)
 def test_a_letter_on_a_large_screen(show: ShowLetter, name: str) -> None:
     """Text of 16 px in one column; the link is a button of 44 px, and underlined in full."""
@@ -119,6 +121,7 @@ def test_dark_is_dark(show: ShowLetter) -> None:
     screenshot(page, "mail-link-dark-desktop")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", LETTERS)
 def test_a_letter_without_styles(show: ShowLetter, name: str) -> None:
     """Where a mail program drops them all, everything is still there, in order, line by line."""
@@ -140,6 +143,7 @@ def test_a_letter_without_styles(show: ShowLetter, name: str) -> None:
         assert seen.startswith("No password needed. Works until 14 May 2026, 09:12.")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", LETTERS)
 @pytest.mark.parametrize("text", PAYLOADS)
 def test_hostile_texts_are_text(show: ShowLetter, name: str, text: str) -> None:

@@ -31,6 +31,7 @@ from tests.cli.places import (
     sqlite_place,
     state_of,
 )
+from tests.depth import examples
 
 from basis_portal import StorageError
 from basis_portal.domain.money import from_units
@@ -224,7 +225,7 @@ def test_it_works_each_way(both: tuple[Place, Place], ends: tuple[Any, Any]) -> 
 AMOUNTS = st.integers(0, 10**18 - 1).map(from_units)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(AMOUNTS, min_size=1, max_size=30), st.lists(AMOUNTS, min_size=1, max_size=5))
 @example([LARGEST] * 12, [LARGEST])
 @example([Decimal(0), Decimal("0.0001")], [Decimal("1E13")])

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import (
     Allocation,
@@ -86,7 +87,7 @@ def test_what_is_applied_stays_applied(ledger: Ledger, day: dt.date, later: int)
     assert parts == [part for part in after if part.counted_on <= day]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(ledger: Ledger, day: dt.date, random: Any) -> None:
     """Entries and allocations in any order give the same open items and the same parts of each."""
@@ -102,7 +103,7 @@ def test_the_order_of_rows_does_not_matter(ledger: Ledger, day: dt.date, random:
         assert sorted(map(repr, found)) == sorted(map(repr, applied[entry_id]))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days())
 def test_both_sides_know_what_is_applied(ledger: Ledger, day: dt.date) -> None:
     """Each part is listed under its debit and its credit, in the order in which it counts."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import AppliedPart, EntryKind, LedgerEntry, LedgerError
 from basis_portal.domain.allocation import open_amounts, open_items, parts_by_fifo
@@ -100,7 +101,7 @@ def test_fifo_applies_no_more_than_there_is(ledger: Ledger, day: dt.date) -> Non
         assert part.counted_on == max(part.debit.date, part.credit.date) <= day
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days())
 def test_fifo_leaves_one_side_open(ledger: Ledger, day: dt.date) -> None:
     """No currency has an open debit and an open credit at once."""
@@ -130,7 +131,7 @@ def test_open_amounts_are_those_of_the_day(
     assert open_amounts(ledger.entries, then, day) == open_amounts(ledger.entries, now, day)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(ledger: Ledger, day: dt.date, random: Any) -> None:
     """Entries in any order are settled alike."""
@@ -140,7 +141,7 @@ def test_the_order_of_rows_does_not_matter(ledger: Ledger, day: dt.date, random:
     assert not _unlike(_told(parts_by_fifo(entries, day)), _told(parts))
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days(), st.sampled_from(["EUR", "USD", "JPY"]))
 def test_currencies_do_not_meet(ledger: Ledger, day: dt.date, currency: str) -> None:
     """A currency is settled as if there were no other."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import (
     AllocationRule,
@@ -104,7 +105,7 @@ def _huge(kind: EntryKind) -> Ledger:
 @given(ledgers(), ledger_days(), RULES, AGE_BY)
 @example(_huge(EntryKind.INVOICE), FIRST, AllocationRule.EXPLICIT, "date")
 @example(_huge(EntryKind.PAYMENT), FIRST, AllocationRule.FIFO, "due_date")
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_all_totals_are_one(
     ledger: Ledger, day: dt.date, rule: AllocationRule, age_by: str
 ) -> None:
@@ -127,7 +128,7 @@ def test_all_totals_are_one(
         assert one.aging.unapplied_credits <= 0
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days(), RULES, AGE_BY)
 def test_both_views_close_alike(
     ledger: Ledger, day: dt.date, rule: AllocationRule, age_by: str
@@ -160,7 +161,7 @@ def test_a_period_reconciles(
         assert one.closing_balance == balance
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days(), ledger_days())
 def test_a_period_has_the_entries_of_its_days(
     ledger: Ledger, one_day: dt.date, other_day: dt.date
@@ -177,7 +178,7 @@ def test_a_period_has_the_entries_of_its_days(
         assert all(line.entry.currency == one.currency for line in one.lines)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days())
 def test_periods_join(ledger: Ledger, day: dt.date) -> None:
     """What one period closes with the next one opens with."""
@@ -237,7 +238,7 @@ def test_currencies_are_independent(ledger: Ledger, day: dt.date, rule: Allocati
         assert same
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days())
 def test_balances_and_sides_are_plain_sums(ledger: Ledger, day: dt.date) -> None:
     """Balances are debits less credits by currency; one at zero is there as well."""

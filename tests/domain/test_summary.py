@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 from hypothesis import given, settings
+from tests.depth import examples
 
 from basis_portal import EntryKind, NextDue, OpenItem, Payment
 from basis_portal.domain.allocation import open_items, parts_by_allocation
@@ -72,7 +73,7 @@ def test_a_summary_adds_up(ledger: Ledger, day: dt.date) -> None:
         assert one.last_payment == paid.get(currency)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days())
 def test_without_a_statement_only_invoices_are_told(ledger: Ledger, day: dt.date) -> None:
     """With the statement off a summary is of invoices alone, and the rest is None."""
@@ -87,7 +88,7 @@ def test_without_a_statement_only_invoices_are_told(ledger: Ledger, day: dt.date
         assert all(item in own for item in one.to_pay)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(ledgers(), ledger_days())
 def test_the_last_payment_is_the_latest_day(ledger: Ledger, day: dt.date) -> None:
     """The last payment of a currency is all that was paid on the latest day up to today."""

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -19,6 +21,7 @@ def test_the_custom_storage_passes_the_kit(run_example: Run) -> None:
     assert int(passed[1]) > 200
 
 
+@pytest.mark.deep
 def test_a_broken_custom_storage_does_not_pass(
     run_example: Run, examples: Path, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.access.worlds import HostLedger, opened, over
+from tests.depth import examples
 
 from basis_portal import (
     AccessDenied,
@@ -185,7 +186,7 @@ def _value(text: str) -> Any:
 
 
 @pytest.mark.parametrize("kept", ["in our storage", "by a bare host", "by a host with FIFO"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     ledger=ledgers(),
     day=ledger_days(),
@@ -347,6 +348,7 @@ def _with_customer() -> InMemoryStorage:
     return storage
 
 
+@pytest.mark.deep
 def test_a_hundred_thousand_lines_take_no_more_memory_than_some(tmp_path: Path) -> None:
     """The peak over all the file is that of its first tenth."""
     storage = SQLiteStorage(tmp_path / "portal.db")

@@ -16,6 +16,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import (
     Customer,
@@ -191,7 +192,7 @@ def expected_figures(statement: StatementOfAccount) -> list[str]:
     return [" ".join(text.split()) for text in found]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ledger=ledgers(), day=ledger_days(), start=st.none() | ledger_days())
 def test_the_file_says_what_the_statement_says(
     ledger: Ledger, day: dt.date, start: dt.date | None
@@ -232,6 +233,7 @@ def test_pages_are_numbered_and_repeat_their_heads() -> None:
     assert lines == [one.id for one in many(100)]
 
 
+@pytest.mark.deep
 def test_five_thousand_lines_are_a_file_and_one_more_is_refused() -> None:
     """The limit holds for lines, and for open items in their view."""
     storage = InMemoryStorage()

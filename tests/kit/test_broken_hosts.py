@@ -20,6 +20,7 @@ def run(pytester: pytest.Pytester, name: str) -> pytest.RunResult:
     )
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_of_a_host_is_noticed(pytester: pytest.Pytester, name: str) -> None:
     """A host with one fault fails the kit, and fails the test of the promise it breaks."""

@@ -54,6 +54,7 @@ def outcomes_of(pytester: pytest.Pytester, name: str, test: str) -> dict[str, in
     return result.parseoutcomes()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("name", "test"), FAULTS.items())
 def test_a_fault_is_noticed(pytester: pytest.Pytester, name: str, test: str) -> None:
     """A storage with one fault fails the kit, and the sound one passes the same test."""

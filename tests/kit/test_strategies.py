@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis.errors import NoSuchExample
+from tests.depth import examples
 
 from basis_portal import Document, EntryKind
 from basis_portal.domain.allocation import open_amounts, parts_by_allocation
@@ -18,7 +19,7 @@ from basis_portal.domain.money import to_units, total
 from basis_portal.testing import Ledger, ledger_days, ledgers, strategies
 
 SEARCH = settings(
-    max_examples=3000,
+    max_examples=examples(3000),
     deadline=None,
     database=None,
     phases=[Phase.generate],
@@ -65,7 +66,7 @@ def test_edges_are_reached(values: Any, edge: Callable[[Any], bool]) -> None:
 
 
 @given(document=strategies.documents())
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=list(HealthCheck))
 def test_examples_can_be_printed(document: Document) -> None:
     """A document is never so long that hypothesis warns of printing it, which may be an error."""
     assert len(repr(document)) < 30_000
@@ -127,7 +128,7 @@ def test_ledgers_have_all_shapes(shape: str) -> None:
 
 
 @given(ledger=ledgers(), day=ledger_days())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_ledgers_never_contradict_themselves(ledger: Ledger, day: dt.date) -> None:
     """No entry has more allocated than it has, on no day; ids are each one's own."""
     for as_of in (day, dt.date.max):
@@ -139,7 +140,7 @@ def test_ledgers_never_contradict_themselves(ledger: Ledger, day: dt.date) -> No
 
 
 @given(ledger=ledgers())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_a_ledger_can_be_anybodys(ledger: Ledger) -> None:
     """Under another customer id all ids are others, and all amounts and days the same."""
     other = ledger.of_customer("C-7")

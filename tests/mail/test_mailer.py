@@ -501,7 +501,6 @@ def test_no_log_holds_a_link(
         {"templates": "/nowhere"},
         {"templates": ""},
     ],
-    ids=str,
 )
 def test_wrong_arguments_are_refused(portal: Portal, transport: Failing, wrong: Any) -> None:
     """When the application starts, not when the first e-mail is due."""

@@ -251,6 +251,7 @@ def test_a_killed_migration_leaves_the_old_or_the_new(tmp_path: Path, version: i
     assert set(found) == set(range(version, NEWEST + 1))
 
 
+@pytest.mark.deep
 @needs_fork
 def test_a_killed_migration_of_a_schema_leaves_the_old_or_the_new(
     postgres_schema: tuple[str, str],

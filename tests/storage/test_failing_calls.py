@@ -25,6 +25,7 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield made
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("case", USE_CASES, ids=lambda case: case.name)
 def test_a_failing_call_leaves_all_or_nothing(subject: Subject, case: UseCase) -> None:
     """The error is a `StorageError`, nothing is half done, and run again it works."""

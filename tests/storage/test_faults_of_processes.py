@@ -56,6 +56,7 @@ def test_a_process_forks(spec: str, way: str, count: int) -> None:
 # --- PostgreSQL alone ---------------------------------------------------------------------
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("code", retries.CODES)
 def test_what_failed_for_no_fault_of_its_own_is_run_again(postgres_spec: str, code: str) -> None:
     """A transaction is made once, after up to four failures, or not at all after five."""

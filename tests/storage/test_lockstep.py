@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from hypothesis.strategies import SearchStrategy
+from tests.depth import examples
 from tests.postgres_server import drop_schema, schema_name
 
 from basis_portal import (
@@ -702,7 +703,7 @@ def test_the_storages_agree(postgres_server: Any) -> None:
     run_state_machine_as_test(
         Lockstep,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(60),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -721,7 +722,7 @@ def trio(postgres_server: Any) -> Iterator[Trio]:
 @pytest.mark.parametrize("verb", VERBS)
 @given(data=st.data())
 @settings(
-    max_examples=10,
+    max_examples=examples(10),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

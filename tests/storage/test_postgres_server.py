@@ -65,6 +65,7 @@ def test_it_speaks_utf8(postgres_server: Server) -> None:
     assert execute(postgres_server.dsn, "SHOW server_encoding") == [("UTF8",)]
 
 
+@pytest.mark.deep
 def test_it_keeps_what_it_acknowledged_in_a_crash(server: Server) -> None:
     """After a kill it starts again on the same port, with what was committed."""
     dsn, before = server.dsn, server.pid
@@ -96,6 +97,7 @@ def test_it_ends_with_a_process_that_was_killed(own: None) -> None:
     wait_until(lambda: not is_running(int(pid)), "it has ended")
 
 
+@pytest.mark.deep
 def test_a_synchronous_standby_has_what_was_acknowledged(own: None) -> None:
     """What a quick primary committed is there when it is killed and its standby promoted."""
     with Server() as primary, primary.standby() as standby:
@@ -113,6 +115,7 @@ def test_a_copy_of_the_programs_runs(own: None, tmp_path: Path) -> None:
         subprocess.run([programs / name, "--version"], check=True, capture_output=True)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("left", ["SELECT * FROM {0}.kept", "CREATE TABLE {0}.made (number int)"])
 def test_a_schema_is_dropped_whoever_is_in_it(
     postgres_server: Server, postgres_admin: psycopg.Connection[Any], left: str

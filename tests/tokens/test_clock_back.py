@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.depth import examples
 
 from basis_portal import (
     AccessDenied,
@@ -130,7 +131,7 @@ def seller() -> tuple[Portal, FrozenClock]:
     start=st.timedeltas(dt.timedelta(), dt.timedelta(days=1)),
     gaps=st.lists(st.timedeltas(dt.timedelta(), dt.timedelta(minutes=3)), min_size=20, max_size=20),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_the_words_never_promise_too_early(
     seller: tuple[Portal, FrozenClock], start: dt.timedelta, gaps: list[dt.timedelta]
 ) -> None:

@@ -9,6 +9,7 @@ import attrs
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.depth import examples
 
 from basis_portal import (
     AccessDenied,
@@ -282,4 +283,4 @@ class TokenModel(RuleBasedStateMachine):
 
 
 TestTokenModel = TokenModel.TestCase
-TestTokenModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestTokenModel.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)

@@ -240,6 +240,7 @@ def test_a_contradiction_is_a_page_and_no_file(
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
 
 
+@pytest.mark.deep
 def test_what_is_too_long_for_a_pdf_leads_to_the_csv(
     client: Client, storage: InMemoryStorage, kopi: str
 ) -> None:
@@ -261,6 +262,7 @@ def test_what_is_too_long_for_a_pdf_leads_to_the_csv(
     assert shorter.headers["Content-Type"] == MEDIA["pdf"]
 
 
+@pytest.mark.deep
 def test_what_grows_too_long_while_it_is_read(storage: InMemoryStorage, clock: FrozenClock) -> None:
     """A line more than there was when they were counted: the same page, and not a fault."""
 

@@ -65,7 +65,7 @@ class Site:
     """The invented seller's pages, over a host whose repositories fail when told."""
 
     def __init__(self, storage: InMemoryStorage, clock: FrozenClock) -> None:
-        demo.make_seller(storage, clock, base_url=BASE_URL, invoices=720)
+        demo.make_seller(storage, clock, base_url=BASE_URL, invoices=36)
         self.now: Callable[[], dt.datetime] | None = None
         self.customers = Host(storage.customers, a_nameless_customer, "get_many", "search", "get")
         self.ledger = Host(storage.ledger, a_float, "open_items", "entries", "entry_page")
@@ -259,7 +259,7 @@ def test_a_file_that_cannot_be_made(
             content: Any = memoryview(b"%PDF-1.7")
             return DocumentFile("INV-1042.pdf", content)
 
-    demo.make_seller(storage, clock, base_url=BASE_URL, invoices=720)
+    demo.make_seller(storage, clock, base_url=BASE_URL, invoices=36)
     documents: Any = WithViews()
     portal = Portal(
         storage, secret_keys=["k" * 32], base_url=BASE_URL, clock=clock, documents=documents

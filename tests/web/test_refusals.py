@@ -231,7 +231,7 @@ def test_a_fault_is_told_calmly_and_found_in_the_log(
     """The visitor gets a reference, the log the reference and the error, nobody the link."""
     storage = InMemoryStorage()
     link = path_of(
-        demo.make_seller(storage, clock, base_url=BASE_URL, invoices=720).tokens.link(demo.KOPI)
+        demo.make_seller(storage, clock, base_url=BASE_URL, invoices=36).tokens.link(demo.KOPI)
     )
     watched: Any = Watched(storage)
     watched.before[call] = _raise(error)
@@ -254,7 +254,7 @@ def test_a_fault_is_told_calmly_and_found_in_the_log(
 def test_a_text_is_not_lost_in_a_fault(clock: FrozenClock) -> None:
     """What was typed when the storage failed stands on the page of the fault."""
     storage = InMemoryStorage()
-    demo.make_seller(storage, clock, base_url=BASE_URL, invoices=720)
+    demo.make_seller(storage, clock, base_url=BASE_URL, invoices=36)
     watched: Any = Watched(storage)
     portal = Portal(watched, secret_keys=["k" * 32], base_url=BASE_URL, clock=clock)
     link = path_of(portal.tokens.link(demo.KOPI))
@@ -270,7 +270,7 @@ def test_a_clock_that_fails_is_a_fault_page_too(
     storage: InMemoryStorage, clock: FrozenClock
 ) -> None:
     """Even where nothing can be read the answer is a page of ours, and it denies."""
-    demo.make_seller(storage, clock, base_url=BASE_URL, invoices=720)
+    demo.make_seller(storage, clock, base_url=BASE_URL, invoices=36)
 
     def broken() -> Any:
         raise OSError("no clock")

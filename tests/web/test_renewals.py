@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Watched
+from tests.depth import examples
 from tests.web.conftest import (
     BASE_URL,
     ORIGIN,
@@ -212,7 +213,7 @@ def test_the_answer_is_the_same_for_every_link(post: Post, kinds: dict[str, str]
     assert post.queued > 0
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.text(st.characters(exclude_categories=["Cs"])))
 @example(path="/")
 @example(path="//x")

@@ -337,7 +337,9 @@ class Meeting(InMemoryStorage):
 def test_a_button_pressed_twice_at_once_sends_one_reply(clock: FrozenClock) -> None:
     """Also where both are on their way before either has arrived."""
     storage = Meeting()
-    portal = demo.make_seller(storage, clock, base_url="https://erp.example.com/portal")
+    portal = demo.make_seller(
+        storage, clock, base_url="https://erp.example.com/portal", invoices=36
+    )
     desks = [Desk(Client(create_app(portal, authorize=authorize))) for _ in range(2)]
     form = reply_form(desks[0])
     storage.both = Barrier(2)

@@ -16,9 +16,10 @@ T = TypeVar("T")
 K = TypeVar("K")
 
 # The storage of a test lives as long as the test, so its examples share it: each writes
-# under ids of its own. One test runs under several classes, one for each storage.
+# under ids of its own. One test runs under several classes, one for each storage. A profile that
+# asks for fewer examples gets fewer.
 EXAMPLES = settings(
-    max_examples=75,
+    max_examples=min(75, settings().max_examples),
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,

@@ -1,0 +1,57 @@
+"""How deep the tests go: at a desk in five minutes, in all their variations by `nox -s deep`.
+
+At the usual depth a test that is made for several storages, or for several kinds of visitor, runs
+for one of them; which one differs from test to test, and is always the same for a test. Hypothesis
+tries a part of its examples. `nox -s deep` runs every variation and all examples.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from typing import Any
+from zlib import crc32
+
+VARIABLE = "BASIS_PORTAL_TEST_DEEP"
+DEEP = os.environ.get(VARIABLE, "") not in ("", "0")
+VARIATIONS = frozenset({"storage", "place", "how", "width", "javascript"})
+"""The parameters of tests of which one value will do: the others have their turn in other tests."""
+
+_PART = 5
+_FEWEST = 5
+
+
+def examples(deep: int) -> int:
+    """How many examples, where a deep run tries so many."""
+    return deep if DEEP else max(_FEWEST, deep // _PART)
+
+
+def thinned(items: Sequence[Any]) -> list[Any]:
+    """What is run at the usual depth, in the order of all; what that is follows from the names.
+
+    Of the variations of a test one, of a test that is marked as sampled every fifth, and nothing
+    of what is marked as deep.
+    """
+    families: dict[Hashable, list[Any]] = defaultdict(list)
+    for item in (one for one in items if not one.get_closest_marker("deep")):
+        families[_family(item)].append(item)
+    kept = {id(item) for members in families.values() for item in _some(members)}
+    return [item for item in items if id(item) in kept]
+
+
+def _some(members: list[Any]) -> list[Any]:
+    step = _PART if members[0].get_closest_marker("sampled") else len(members)
+    return members[crc32(members[0].nodeid.encode()) % min(step, len(members)) :: step]
+
+
+def _family(item: Any) -> Hashable:
+    """A test without its variations: what it is, and the parameters that matter."""
+    function = item.nodeid.partition("[")[0]
+    if item.get_closest_marker("sampled"):
+        return str(function)
+    callspec = getattr(item, "callspec", None)
+    if callspec is None or item.get_closest_marker("every_variation"):
+        return str(item.nodeid)
+    rest = [(name, id(it)) for name, it in callspec.params.items() if name not in VARIATIONS]
+    return (function, *sorted(rest))
