@@ -1,11 +1,13 @@
-"""The project's checks. Bare ``nox`` runs tests, lint, types, lowest versions; others by name."""
+"""The project's checks. Bare ``nox`` runs tests, lint, types, lowest, docs; others by name."""
 
 from __future__ import annotations
+
+import shutil
 
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["tests", "lint", "types", "lowest"]
+nox.options.sessions = ["tests", "lint", "types", "lowest", "docs"]
 nox.options.default_venv_backend = "venv"
 
 LOWEST = [
@@ -82,6 +84,20 @@ def lowest(session: nox.Session) -> None:
     """Run the tests on the lowest versions of all dependencies, those in the browser excepted."""
     session.install("-e", ".[demo,test]", *LOWEST)
     session.run("pytest", *ON_ALL_CORES, "--ignore=tests/browser", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of the documentation, look at its HTML; with ``linkcheck`` at other sites."""
+    session.install("-e", ".[demo,postgres,testing,docs]", "psycopg[binary]")
+    builder = "linkcheck" if "linkcheck" in session.posargs else "html"
+    options = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--quiet"]
+    built = f"{session.create_tmp()}/linkcheck" if builder == "linkcheck" else "site"
+    shutil.rmtree(built, ignore_errors=True)
+    caches = f"--doctree-dir={session.create_tmp()}/doctrees"
+    session.run("sphinx-build", *options, caches, "--builder", builder, "docs", built)
+    if builder == "html":
+        session.run("python", "-m", "tests.docs.built_site", built)
 
 
 @nox.session

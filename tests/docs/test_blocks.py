@@ -8,7 +8,9 @@ The rules, also told in CONTRIBUTING.md:
 * A ``text`` block is what the ``python`` block right before it prints; ``...`` stands for
   whatever is different each time. What is printed must be shown.
 * A page that reads ``os.environ["PORTAL_DSN"]`` gets a PostgreSQL database of its own.
-* ``console`` blocks are for a shell and are not run here. There are no other blocks.
+* ``console`` blocks are for a shell and are not run here.
+* ``{toctree}`` blocks, which order the site's pages, stand on ``docs/index.md`` alone.
+* There are no other blocks.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from basis_portal.storage.sqlite import SQLiteStorage
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LANGUAGES = {"python", "text", "console"}
 FILE = re.compile(r"# (\w+\.py)")
 RunPage = Callable[[str], None]
 
@@ -87,10 +90,11 @@ def run_page(page: str, name: str = "page") -> None:
 def run_blocks(page: str, name: str, namespace: dict[str, Any]) -> None:
     """Run the blocks of a page in one namespace."""
     shown_by: Block | None = None
+    known = LANGUAGES | {"{toctree}"} if name == "docs/index.md" else LANGUAGES
     blocks = blocks_of(page)
     for block, after in zip_longest(blocks, blocks[1:]):
         where = f"{name}, line {block.line}"
-        assert block.language in {"python", "text", "console"}, f"{where}: {block.language!r}"
+        assert block.language in known, f"{where}: {block.language!r}"
         if block.language == "python":
             shown_by = after if after and after.language == "text" else None
             check(where, run_block(block, namespace, name), shown_by.text if shown_by else "")
@@ -191,6 +195,15 @@ def page_of(*blocks: str) -> str:
 def test_a_true_page_is_accepted(page: str) -> None:
     """Blocks share what they define, files can be imported, a shell's block is left alone."""
     run_page(page)
+
+
+def test_contents_stand_on_one_page_alone() -> None:
+    """What orders the pages of the site is accepted on its first page and refused elsewhere."""
+    page = page_of("{toctree}\ntutorial")
+    run_page(page, "docs/index.md")
+    for other in ("docs/tutorial.md", "docs/reference/index.md"):
+        with pytest.raises(AssertionError, match="toctree"):
+            run_page(page, other)
 
 
 @pytest.mark.usefixtures("empty_folder")
