@@ -354,18 +354,18 @@ def their(signer: LinkSigner) -> str:
 )
 def test_junk_costs_little(junk: str, signer: LinkSigner, their: str) -> None:
     """The longest text that is looked at takes a fraction of a second, with a link in it or not."""
-    began = time.perf_counter()
+    began = time.thread_time()
     find_link(junk, signer.read, URL[:-1])
     find_link(f"{junk[:-70]} {their}", signer.read, URL[:-1])
     find_link(f"{junk[:9900]}{their[:30]}{junk[9900:19900]}{their[30:]}", signer.read, URL[:-1])
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_many_times_the_same_link_costs_little(signer: LinkSigner, their: str) -> None:
     """Each place is looked at, and none of them is right."""
-    began = time.perf_counter()
+    began = time.thread_time()
     assert find_link(f"x/{their}." * 280, signer.read, URL[:-1]) == (their[:22], "elsewhere")
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_a_text_too_long(portal: Portal, text: str) -> None:

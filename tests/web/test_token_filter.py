@@ -136,9 +136,9 @@ def test_the_longest_line_of_a_server_is_masked_in_no_time(text: str) -> None:
 
 
 def _seconds(text: str) -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     mask(text)
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 # --- the filter -----------------------------------------------------------------------------
