@@ -40,21 +40,18 @@ ON_ALL_CORES = ["-q", "-n", "logical", "--dist", "worksteal"]
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on the present Python, on all cores, and hold the branch coverage."""
+    """Run the tests on the present Python, on all cores, as deep as fits into five minutes."""
     session.install("-e", ".[demo,test]")
-    _measured(session)
+    session.run("pytest", *ON_ALL_CORES, *session.posargs)
 
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """Run the tests in all their variations, and many more examples of each property."""
+    """Run the tests in all their variations and at full length, and hold the branch coverage."""
     session.install("-e", ".[demo,test]")
-    _measured(session, env={"BASIS_PORTAL_TEST_DEEP": "1"})
-
-
-def _measured(session: nox.Session, env: dict[str, str] | None = None) -> None:
     session.run("coverage", "erase")
-    session.run("pytest", *ON_ALL_CORES, "--cov", "--cov-report=", *session.posargs, env=env)
+    measured = ["--cov", "--cov-report=", *session.posargs]
+    session.run("pytest", *ON_ALL_CORES, *measured, env={"BASIS_PORTAL_TEST_DEEP": "1"})
     if session.posargs:
         return
     session.run("coverage", "report", f"--include={','.join(WHOLE)}", "--fail-under=100")

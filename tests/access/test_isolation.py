@@ -265,6 +265,7 @@ _FORGOTTEN = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("forgets", _FORGOTTEN, ids="-".join)
 @pytest.mark.parametrize("garbage", [(), GARBAGE], ids=["", "garbage"])
 def test_wrong_documents(
@@ -429,6 +430,7 @@ def long_account(customer_id: str) -> HostLedger:
 _MIXED = ("entries", "entry_page", "open_items", "entries_of_documents", "entries_by_id")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("host", [WrongLedger, WrongBareLedger])
 @pytest.mark.parametrize("mixes", [*((one,) for one in _MIXED), _MIXED, ()], ids="-".join)
 @pytest.mark.parametrize("garbage", [(), GARBAGE], ids=["", "garbage"])

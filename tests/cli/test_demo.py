@@ -59,6 +59,7 @@ def _view(portal: Portal, customer_id: str, invoice_id: str | None = None) -> st
 # --- on any day -----------------------------------------------------------------------------
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("day", DAYS)
 def test_the_tour_is_the_same_on_any_day(day: str) -> None:
     """Whatever today is: the same amounts and words, nothing wider than 80 columns."""

@@ -162,6 +162,7 @@ def test_each_is_shown_as_html_and_as_a_file(stage: Stage) -> None:
         assert file.headers["Content-Disposition"] == f"attachment; filename={name}.eml"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "path", ["/none.eml", "/none.html", "/..%2Fportal.eml", "/../secret.eml", "/x/y.eml", "/x"]
 )

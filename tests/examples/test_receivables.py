@@ -146,6 +146,7 @@ def _row(
 # --- the balances ---------------------------------------------------------------------------
 
 
+@pytest.mark.sampled
 @pytest.mark.skipif(not REAL.exists(), reason="the real receivables are not part of the project")
 @pytest.mark.parametrize("as_of", DAYS)
 def test_real_receivables_equal_a_plain_recomputation(imported: Imported, as_of: str) -> None:

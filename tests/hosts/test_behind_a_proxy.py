@@ -81,6 +81,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("make", "proxy"), CASES.values(), ids=CASES)
 def test_all_pages_are_right(make: MakeApp, proxy: Proxy) -> None:
     """Links, forms and redirects of both apps begin with the prefix, and lead to their pages."""

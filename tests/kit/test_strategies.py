@@ -121,6 +121,7 @@ SHAPES: dict[str, Callable[[Ledger], bool]] = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("shape", SHAPES)
 def test_ledgers_have_all_shapes(shape: str) -> None:
     """Each shape that an account takes comes up within some thousand ledgers."""

@@ -27,6 +27,7 @@ def names_in(kit: type) -> list[str]:
     return sorted(name for name in dir(kit) if name.startswith("test_"))
 
 
+@pytest.mark.sampled
 @every_kit
 @pytest.mark.parametrize("instead", [None, lambda _: None], ids=["removed", "replaced"])
 def test_no_test_can_be_replaced(kit: type, instead: Any) -> None:

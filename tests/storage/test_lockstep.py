@@ -731,6 +731,7 @@ def test_each_verb_agrees(trio: Trio, verb: str, data: st.DataObject) -> None:
     trio.do(data.draw(calls_of([verb])))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("call", "error"),
     [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.depth import DEEP
 from tests.web.conftest import (
     BASE_URL,
     STAFF_PATH,
@@ -77,15 +78,15 @@ def walk(client: Client, links: list[str]) -> Counter[int]:
     return seen
 
 
-def test_three_crawls_change_nothing_but_what_was_looked_at(
+def test_crawls_change_nothing_but_what_was_looked_at(
     client: Client, links: list[str], rows: Rows
 ) -> None:
-    """Every page that links lead to, asked for three times, leaves the rows as they are."""
+    """Every page that links lead to, asked for again and again, leaves the rows as they are."""
     before = rows()
-    walks = [walk(client, links) for _ in range(3)]
+    walks = [walk(client, links) for _ in range(3 if DEEP else 1)]
     added = changes(before, rows())
     assert {one.event for one in added} == LOOKED
-    assert walks[0] == walks[1] == walks[2]
+    assert all(one == walks[0] for one in walks)
     assert walks[0][200] > 200
     assert walks[0][403] == 3  # the dead links
     assert set(walks[0]) == {200, 403}, "some link leads nowhere"

@@ -120,6 +120,7 @@ class Planted:
         return [body, b"x"] if self._fault == "a body for HEAD" else [body]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("fault", "seen"),
     [

@@ -197,6 +197,7 @@ def test_every_route_has_every_header_whatever_the_method(site: Site) -> None:
     assert max(seen) < 500
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("error", "status"),
     [
