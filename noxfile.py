@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import nox
@@ -35,6 +36,15 @@ WHOLE = [
 ]
 
 
+DEEP = "BASIS_PORTAL_TEST_DEEP"
+OF_DEPENDENCIES = [
+    f"tests/{part}"
+    for part in (
+        *("access", "domain", "export", "i18n", "links", "mail", "mailing", "tokens", "web"),
+        "storage/test_conformance.py",
+        "storage/test_postgres.py",
+    )
+]
 ON_ALL_CORES = ["-q", "-n", "logical", "--dist", "worksteal"]
 
 
@@ -51,7 +61,7 @@ def deep(session: nox.Session) -> None:
     session.install("-e", ".[demo,test]")
     session.run("coverage", "erase")
     measured = ["--cov", "--cov-report=", *session.posargs]
-    session.run("pytest", *ON_ALL_CORES, *measured, env={"BASIS_PORTAL_TEST_DEEP": "1"})
+    session.run("pytest", *ON_ALL_CORES, *measured, env={DEEP: "1"})
     if session.posargs:
         return
     session.run("coverage", "report", f"--include={','.join(WHOLE)}", "--fail-under=100")
@@ -78,9 +88,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Run the tests on the lowest versions of all dependencies, those in the browser excepted."""
+    """Run the tests on the lowest versions of all dependencies, but those in the browser.
+
+    At the usual depth only those in which the dependencies matter most.
+    """
     session.install("-e", ".[demo,test]", *LOWEST)
-    session.run("pytest", *ON_ALL_CORES, "--ignore=tests/browser", *session.posargs)
+    is_deep = os.environ.get(DEEP, "") not in ("", "0")
+    which = ["--ignore=tests/browser"] if is_deep else OF_DEPENDENCIES
+    session.run("pytest", *ON_ALL_CORES, *which, *session.posargs)
 
 
 @nox.session
