@@ -203,6 +203,19 @@ class _Tokens(_Repository):
             self._refuse_two_current(new_id)
             return len(found)
 
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        with self.tables.transaction():
+            found, kept = self.history(customer_id), self.history(_other(customer_id, new_id))
+            for token in found:
+                if token.is_current:
+                    raise bp.ActiveTokenExists("the customer has a current token", token=token)
+                moved = attrs.evolve(token, customer_id=new_id)
+                self.tables.put("tokens", token.id, moved)
+            for token in kept:  # they come after those that are moved
+                self.tables.remove("tokens", token.id)
+                self.tables.put("tokens", token.id, token)
+            return len(found)
+
     def prune(self, before: datetime, *, limit: int = 1000) -> int:
         latest = {token.id for token in self._latest().values()}
         past = [token for token in self._all().values() if token.id not in latest]
@@ -222,6 +235,12 @@ class _Tokens(_Repository):
         current = [token for token in self.history(customer_id) if token.is_current]
         if len(current) > 1:
             raise bp.ActiveTokenExists("the customer has a current token", token=current[0])
+
+
+def _other(customer_id: str, new_id: str) -> str:
+    if new_id == customer_id:
+        raise bp.InvalidValue("new_id must be another id", field="new_id")
+    return new_id
 
 
 def _expires_soon(token: bp.PortalToken, now: datetime, before: datetime) -> bool:
@@ -280,6 +299,18 @@ class _Messages(_Repository):
             for table, key in gone:
                 self.tables.remove(table, key)
             return len(gone)
+
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        to = {"customer_id": _other(customer_id, new_id)}
+        with self.tables.transaction():
+            found = [m for m in self._all() if m.customer_id == customer_id]
+            notes = self.notes(customer_id)
+            for message in found:
+                moved = attrs.evolve(message, idempotency_key=None, **to)
+                self.tables.put("messages", message.id, moved)
+            for note in notes:
+                self.tables.put("notes", note.id, attrs.evolve(note, **to))
+            return len(found) + len(notes)
 
     def _all(self) -> Collection[bp.Message]:
         return self.tables.all("messages", bp.Message).values()
@@ -370,6 +401,17 @@ class _Mails(_Repository):
     def erase(self, customer_id: str) -> int:
         return self._remove([mail.id for mail in self._of(customer_id)])
 
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        with self.tables.transaction():
+            runs = {mail.run for mail in self._of(_other(customer_id, new_id)) if mail.run}
+            found = self._of(customer_id)
+            for mail in found:
+                if mail.run in runs:
+                    self.tables.remove("mails", mail.id)
+                else:
+                    self.tables.put("mails", mail.id, attrs.evolve(mail, customer_id=new_id))
+            return len(found)
+
     def prune(self, before: datetime, *, limit: int = 1000) -> int:
         settled = sorted((m.settled_at, m.id) for m in self._all() if m.settled_at)
         return self._remove([own for at, own in settled if at < before][:limit])
@@ -423,6 +465,14 @@ class _Audit(_Repository):
             for position, entry in found.items():
                 renamed = attrs.evolve(entry, customer_id=new_id, detail=None)
                 self.tables.put("audit", str(position), renamed)
+            return len(found)
+
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        to = {"customer_id": _other(customer_id, new_id)}
+        with self.tables.transaction():
+            found = {at: e for at, e in self._all().items() if e.customer_id == customer_id}
+            for position, entry in found.items():
+                self.tables.put("audit", str(position), attrs.evolve(entry, **to))
             return len(found)
 
     def prune(self, before: datetime, *, limit: int = 1000) -> int:

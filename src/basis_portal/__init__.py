@@ -69,7 +69,7 @@ from .errors import (
 from .inbox import Inbox
 from .links import FormSigner, key_fingerprint
 from .portal import Portal
-from .privacy import Privacy, Pruned
+from .privacy import Moved, Privacy, Pruned
 from .settings import SettingsService
 from .tokens import IssueResult, LinkCheck, Outcome, Skipped, TokenService
 
@@ -122,6 +122,7 @@ __all__ = [
     "MailRefused",
     "MailServerUnavailable",
     "Message",
+    "Moved",
     "NextDue",
     "NoActiveToken",
     "NoMailAddress",

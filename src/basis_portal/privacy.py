@@ -1,4 +1,4 @@
-"""Use cases: hand a customer's data out, forget a customer, forget what is old.
+"""Use cases: hand a customer's data out, forget or move a customer, forget what is old.
 
 They work in every edition.
 """
@@ -13,8 +13,8 @@ from typing import Any
 import attrs
 
 from .context import Context, staff_name
-from .domain.audit import AuditEntry, AuditEvent, Cause
-from .domain.checks import check_id, check_instant
+from .domain.audit import DETAIL_LIMIT, AuditEntry, AuditEvent, Cause
+from .domain.checks import check_id, check_instant, check_move
 from .domain.jsonable import to_jsonable
 from .domain.portal_token import EndedAs
 from .errors import InvalidValue
@@ -37,6 +37,23 @@ class Pruned:
     audit_entries: int
     tokens: int
     mails: int = 0
+
+
+@attrs.define(frozen=True)
+class Moved:
+    """What `Privacy.move` gave to the new id.
+
+    Attributes:
+        tokens: how many tokens, all of them ended.
+        messages: how many messages and internal notes.
+        mails: how many e-mails, sent or not.
+        audit_entries: how many entries of the audit trail.
+    """
+
+    tokens: int
+    messages: int
+    mails: int
+    audit_entries: int
 
 
 class Privacy:
@@ -107,6 +124,53 @@ class Privacy:
 
         self._context.transact(work, lock=[customer_id, pseudonym])
         return pseudonym
+
+    def move(self, customer_id: str, new_id: str, *, by: str | None = None) -> Moved:
+        """Give all the portal holds about a customer to another id, and end the old link.
+
+        For a customer that the host has merged into another, or renumbered. Tokens, messages,
+        notes, e-mails and audit trail are those of ``new_id`` from now on, in one transaction;
+        audited there, with the old id. What waits to be sent goes to the address of ``new_id``.
+
+        The link of ``new_id`` goes on as it is. Where ``new_id`` never had a token, that of the
+        old id counts: staff's revoke stays in force, so that `TokenService.ensure` refuses, and
+        after any other end it issues a new one. Repeating it moves and writes nothing. Remove
+        or block the old customer in the host first, or the next `ensure` issues it a token.
+
+        Args:
+            customer_id: the id that is no more; the host need not know it.
+            new_id: the id that goes on.
+            by: who asks for it.
+
+        Raises:
+            InvalidValue: an id breaks its rule, or both are the same.
+            CustomerNotFound: the host does not know ``new_id``.
+        """
+        check_id("customer_id", customer_id)
+        check_move(customer_id, new_id)
+        who, now = staff_name(by), self._context.now()
+        self._context.customer(new_id)
+
+        def work(unit: UnitOfWork) -> Moved:
+            latest = unit.tokens.latest([customer_id]).get(customer_id)
+            for token in unit.tokens.end(
+                [latest.id] if latest else [], at=now, by=who, how=EndedAs.REPLACED
+            ):
+                unit.audit.append(
+                    [AuditEntry(now, AuditEvent.ENDED, who, customer_id, token.id, Cause.REPLACED)]
+                )
+            moved = Moved(
+                unit.tokens.move_customer(customer_id, new_id),
+                unit.messages.move_customer(customer_id, new_id),
+                unit.mails.move_customer(customer_id, new_id),
+                unit.audit.move_customer(customer_id, new_id),
+            )
+            if any(attrs.astuple(moved)):
+                detail = f"from: {customer_id!r}"[:DETAIL_LIMIT]
+                unit.audit.append([AuditEntry(now, AuditEvent.MOVED, who, new_id, detail=detail)])
+            return moved
+
+        return self._context.transact(work, lock=[customer_id, new_id])
 
     def prune(
         self,

@@ -338,6 +338,14 @@ class TokenRepository(Protocol):
         """
         ...
 
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        """Give all tokens of a customer, as they are, to the id ``new_id``; how many.
+
+        They come before those that ``new_id`` has, whose latest stays its latest. Raises
+        `ActiveTokenExists` where the customer has a current token: it is to be ended first.
+        """
+        ...
+
     def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
         """Remove up to ``limit`` tokens that ended before an instant; how many there were.
 
@@ -398,6 +406,14 @@ class MessageRepository(Protocol):
         """Remove all messages of a customer and all notes on it; how many there were."""
         ...
 
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        """Give all messages of a customer, and all notes on it, to the id ``new_id``; how many.
+
+        Without their idempotency keys: those were of forms under links that are no more, and
+        ``new_id`` may have the same.
+        """
+        ...
+
 
 class AuditRepository(Protocol):
     """The audit trail. Append-only but for erasure and retention."""
@@ -431,6 +447,13 @@ class AuditRepository(Protocol):
         """Replace a customer's id by ``new_id`` and empty the details of its entries; how many.
 
         For erasure.
+        """
+        ...
+
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        """Replace a customer's id by ``new_id`` in its entries, which stay as they are; how many.
+
+        They keep their positions.
         """
         ...
 
@@ -527,6 +550,13 @@ class MailRepository(Protocol):
 
     def erase(self, customer_id: str) -> int:
         """Remove all e-mails of a customer; how many there were."""
+        ...
+
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        """Give all e-mails of a customer, sent or not, to the id ``new_id``; how many.
+
+        Where a run has both of them only that of ``new_id`` stays.
+        """
         ...
 
     def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:

@@ -133,6 +133,7 @@ USE_CASES = (
     UseCase("open", lambda p, _: p.open(LINK), owed=1),
     UseCase("preview", lambda p, _: p.preview(CUSTOMER_ID, by="ana")),
     UseCase("erase", lambda p, _: p.privacy.erase(CUSTOMER_ID, by="ana")),
+    UseCase("move", lambda p, _: p.privacy.move(CUSTOMER_ID, MANY[0], by="ana")),
     UseCase("export", lambda p, _: p.privacy.export(CUSTOMER_ID, by="ana")),
     # What `privacy.prune` does many times, each of them whole.
     UseCase("audit.prune", lambda _, s: s.audit.prune(LATER)),

@@ -502,6 +502,28 @@ class AllocatedBeforeItsDay(Sound):
             return [item for item in found if item.entry.date <= as_of]
 
 
+class MovedTokensCountLast(Sound):
+    """What is moved to another id becomes its latest token."""
+
+    class the_tokens(Repository):  # noqa: N801
+        """Keeps the order in which all were added."""
+
+        def move_customer(self, customer_id: str, new_id: str) -> int:
+            """As for an erasure."""
+            return int(self.inner.rename_customer(customer_id, new_id))
+
+
+class MovedEmailsAreForgotten(Sound):
+    """What was and what is to be e-mailed to the old id is no more."""
+
+    class the_mails(Repository):  # noqa: N801
+        """Takes them for those of somebody else."""
+
+        def move_customer(self, customer_id: str, new_id: str) -> int:
+            """All of them are of the same run, as it were."""
+            return int(self.inner.erase(customer_id))
+
+
 class RetentionKnowsNoLimit(Sound):
     """All that is old goes at once, however much it is."""
 

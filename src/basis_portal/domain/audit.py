@@ -32,6 +32,7 @@ class AuditEvent(StrEnum):
     REPLY = "reply"
     EXPORTED = "exported"
     ERASED = "erased"
+    MOVED = "moved"
     PRUNED = "pruned"
 
 

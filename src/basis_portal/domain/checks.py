@@ -66,6 +66,14 @@ def check_id(field: str, value: object) -> str:
     return check_text(field, value, limit=ID_LIMIT)
 
 
+def check_move(customer_id: str, new_id: object) -> str:
+    """Return ``new_id`` if what is a customer's can be moved to it: an id, and another one."""
+    found = check_id("new_id", new_id)
+    if found == customer_id:
+        raise InvalidValue.of("new_id", found, "must be another id than the present one")
+    return found
+
+
 def check_tenant(value: object) -> str:
     """Return ``value`` if it can name a tenant: an id, one line, without space around it."""
     name = check_line("tenant", value, limit=ID_LIMIT)

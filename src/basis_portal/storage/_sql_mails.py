@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
-from ..domain.checks import check_member
+from ..domain.checks import check_member, check_move
 from ..domain.mail import LINK_KINDS, WENT_OUT, Mail, MailKind, MailStatus, check_same_mail
 from ..repositories import MailRepository
 from . import _sql
@@ -107,6 +107,13 @@ class SQLMails(SQLRepository, MailRepository):
         return self._database.run(_ERASE, (self._tenant, wanted(customer_id)))
 
     @atomic
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        check_move(customer_id, new_id)
+        twice = (self._tenant, wanted(customer_id), self._tenant, new_id)
+        moved = (new_id, self._tenant, wanted(customer_id))
+        return self._database.run(_DROP_TWICE, twice) + self._database.run(_MOVE, moved)
+
+    @atomic
     def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
         values = (self._tenant, self._tenant, micros_of("before", before), limit)
         return self._database.run(_PRUNE, values)
@@ -166,6 +173,11 @@ _PAGE = (
     "ORDER BY queued_at, id LIMIT ?"
 )
 _ERASE = "DELETE FROM mails WHERE tenant = ? AND customer_id = ?"
+_DROP_TWICE = (
+    "DELETE FROM mails WHERE tenant = ? AND customer_id = ? AND run IN "
+    "(SELECT run FROM mails WHERE tenant = ? AND customer_id = ? AND run <> '')"
+)
+_MOVE = "UPDATE mails SET customer_id = ? WHERE tenant = ? AND customer_id = ?"
 _PRUNE = (
     "DELETE FROM mails WHERE tenant = ? AND id IN (SELECT id FROM mails "
     "WHERE tenant = ? AND settled_at < ? ORDER BY settled_at, id LIMIT ?)"

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from ..domain.audit import AuditEntry, AuditEvent, Cause
-from ..domain.checks import check_id, check_member
+from ..domain.checks import check_id, check_member, check_move
 from ..domain.config import DEFAULT_SETTINGS, StoredSettings
 from ..domain.messages import InternalNote, Message
 from ..errors import SettingsConflict
@@ -100,6 +100,11 @@ class SQLMessages(SQLRepository, MessageRepository):
     def erase(self, customer_id: str) -> int:
         return sum(self._run(sql, wanted(customer_id)) for sql in _ERASE)
 
+    @atomic
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        values = (check_move(customer_id, new_id), self._tenant, wanted(customer_id))
+        return sum(self._database.run(sql, values) for sql in (_MOVE_MESSAGES, _MOVE_NOTES))
+
     def _newest(
         self, sql: str, values: Row, after: tuple[dt.datetime, str] | None, limit: int
     ) -> list[Message]:
@@ -132,6 +137,11 @@ _ERASE = (
     "DELETE FROM messages WHERE tenant = ? AND customer_id = ?",
     "DELETE FROM notes WHERE tenant = ? AND customer_id = ?",
 )
+_MOVE_MESSAGES = (
+    "UPDATE messages SET customer_id = ?, idempotency_key = NULL "
+    "WHERE tenant = ? AND customer_id = ?"
+)
+_MOVE_NOTES = "UPDATE notes SET customer_id = ? WHERE tenant = ? AND customer_id = ?"
 _ADD_NOTE = f"INSERT INTO notes (tenant, {_sql.NOTE}) VALUES (?, {marks(_sql.NOTE)})"
 _NOTES = f"SELECT {_sql.NOTE} FROM notes WHERE tenant = ? AND customer_id = ? ORDER BY at, id"
 
@@ -193,6 +203,11 @@ class SQLAudit(SQLRepository, AuditRepository):
         return self._database.run(_RENAME, (new_id, self._tenant, wanted(customer_id)))
 
     @atomic
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        values = (check_move(customer_id, new_id), self._tenant, wanted(customer_id))
+        return self._database.run(_MOVE_ENTRIES, values)
+
+    @atomic
     def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
         return self._database.run(
             _PRUNE, (self._tenant, self._tenant, micros_of("before", before), limit)
@@ -208,4 +223,5 @@ _PRUNE = (
     "DELETE FROM audit WHERE tenant = ? AND position IN (SELECT position FROM audit "
     "WHERE tenant = ? AND at < ? ORDER BY position LIMIT ?)"
 )
+_MOVE_ENTRIES = "UPDATE audit SET customer_id = ? WHERE tenant = ? AND customer_id = ?"
 _RENAME = "UPDATE audit SET customer_id = ?, detail = NULL WHERE tenant = ? AND customer_id = ?"

@@ -8,7 +8,7 @@ from itertools import product
 from operator import attrgetter
 from typing import NoReturn
 
-from ..domain.checks import check_id, check_member
+from ..domain.checks import check_id, check_member, check_move
 from ..domain.portal_token import (
     EndedAs,
     PortalToken,
@@ -154,6 +154,21 @@ class SQLTokens(SQLRepository, TokenRepository):
         return renamed
 
     @atomic
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        check_move(customer_id, new_id)
+        for current in self._by_customer(_CURRENT, [customer_id]).values():
+            raise _taken(customer_id, current)
+        self._no_longer_latest(id_list([customer_id, new_id]))
+        of_new = (self._tenant, new_id)
+        rows = self._database.rows(_ROWS, of_new)
+        self._database.run(_REMOVE, of_new)
+        moved = self._database.run(_MOVE, (new_id, self._tenant, wanted(customer_id)))
+        # Added anew: the order is that of `added`, and the latest is the last of it.
+        self._database.insert("tokens", _ROW, rows)
+        self._database.run(_FIND_LATEST, {"tenant": self._tenant, "customer": new_id})
+        return moved
+
+    @atomic
     def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
         return self._database.run(
             _PRUNE, (self._tenant, self._tenant, micros_of("before", before), limit)
@@ -273,6 +288,13 @@ _PRUNE = (
     "DELETE FROM tokens WHERE tenant = ? AND id IN (SELECT id FROM tokens "
     "WHERE tenant = ? AND is_latest = 0 AND ended_at < ? ORDER BY ended_at, id LIMIT ?)"
 )
+_ROW = f"tenant, {_sql.TOKEN}, is_latest, opened_at"
+_ROWS = (
+    f"SELECT {_ROW} FROM tokens WHERE tenant = ? AND customer_id = ? ORDER BY added "
+    "/* FOR UPDATE OF tokens */"
+)
+_REMOVE = "DELETE FROM tokens WHERE tenant = ? AND customer_id = ?"
+_MOVE = "UPDATE tokens SET customer_id = ? WHERE tenant = ? AND customer_id = ?"
 _RENAME = "UPDATE tokens SET customer_id = ?, reason = NULL WHERE tenant = ? AND customer_id = ?"
 _FIND_LATEST = (
     "UPDATE tokens SET is_latest = (added = (SELECT max(added) FROM tokens "

@@ -18,7 +18,7 @@ import attrs
 
 from ..domain.allocation import OpenItem, parts_by_allocation
 from ..domain.audit import AuditEntry, AuditEvent, Cause
-from ..domain.checks import check_id, check_instant, check_member, check_tenant
+from ..domain.checks import check_id, check_instant, check_member, check_move, check_tenant
 from ..domain.config import DEFAULT_SETTINGS, StoredSettings
 from ..domain.customers import Customer
 from ..domain.documents import Document, DocumentKind, DocumentStatus
@@ -456,6 +456,18 @@ class _Tokens(_Repository):
         return len(rows)
 
     @_atomic
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        check_move(customer_id, new_id)
+        self._refuse_current(customer_id)
+        moved = self._rows.find("customer", customer_id)
+        for row in moved:
+            self._replace(row, attrs.evolve(row.token, customer_id=new_id))
+        for row in self._rows.find("customer", new_id):
+            if row.token.id not in {one.token.id for one in moved}:
+                self._rows.put(row.token.id, attrs.evolve(row, number=next(self._numbers)))
+        return len(moved)
+
+    @_atomic
     def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
         latest = {token.id for token in self._latest_of_each()}
         past = [row.token for row in self._rows.records() if row.token.id not in latest]
@@ -566,6 +578,18 @@ class _Messages(_Repository):
             self._messages.put(message.id, None)
         for note in notes:
             self._notes.put(note.id, None)
+        return len(messages) + len(notes)
+
+    @_atomic
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        check_move(customer_id, new_id)
+        messages = self._messages.find("customer", customer_id)
+        notes = self._notes.find("customer", customer_id)
+        for message in messages:
+            moved = attrs.evolve(message, customer_id=new_id, idempotency_key=None)
+            self._messages.put(message.id, moved)
+        for note in notes:
+            self._notes.put(note.id, attrs.evolve(note, customer_id=new_id))
         return len(messages) + len(notes)
 
 
@@ -705,6 +729,17 @@ class _Mails(_Repository):
         return len(found)
 
     @_atomic
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        check_move(customer_id, new_id)
+        found = self._rows.find("customer", customer_id)
+        for mail in found:
+            if mail.run is not None and self._rows.find("once", _pair(mail.run, new_id)):
+                self._remove(mail.id)
+            else:
+                self._put(attrs.evolve(mail, customer_id=new_id))
+        return len(found)
+
+    @_atomic
     def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
         check_instant("before", before)
         settled = [mail for mail in self._rows.records() if mail.settled_at]
@@ -782,6 +817,14 @@ class _Audit(_Repository):
         for position, entry in rows:
             renamed = attrs.evolve(entry, customer_id=new_id, detail=None)
             self._rows.put(position, (position, renamed))
+        return len(rows)
+
+    @_atomic
+    def move_customer(self, customer_id: str, new_id: str) -> int:
+        check_move(customer_id, new_id)
+        rows = self._rows.find("customer", customer_id)
+        for position, entry in rows:
+            self._rows.put(position, (position, attrs.evolve(entry, customer_id=new_id)))
         return len(rows)
 
     @_atomic

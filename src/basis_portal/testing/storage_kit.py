@@ -21,6 +21,7 @@ from .parts.full_transactions import FullTransactionsConformance
 from .parts.ledger import LedgerConformance
 from .parts.mails import MailsConformance
 from .parts.messages import MessagesConformance
+from .parts.moves import MovesConformance
 from .parts.settings import SettingsConformance
 from .parts.token_lists import TokenListsConformance
 from .parts.tokens import TokensConformance
@@ -34,6 +35,7 @@ class StorageConformance(
     MessagesConformance,
     MailsConformance,
     AuditConformance,
+    MovesConformance,
     TransactionsConformance,
     AfterCommitConformance,
 ):

@@ -43,20 +43,24 @@ WRITES: dict[str, Write] = {
         token_id(1), NOW + 2 * HOUR, unless_within=HOUR
     ),
     "tokens.rename_customer": lambda work: work.tokens.rename_customer("ann", "erased"),
+    "tokens.move_customer": lambda work: work.tokens.move_customer("ben", "erased"),
     "tokens.prune": lambda work: work.tokens.prune(NOW + 99 * HOUR),
     "messages.add": lambda work: work.messages.add(a_message("M-9", customer_id="ben")),
     "messages.mark_read": lambda work: work.messages.mark_read("ann", NOW + HOUR),
     "messages.add_note": lambda work: work.messages.add_note(a_note("N-9", customer_id="ben")),
     "messages.erase": lambda work: work.messages.erase("ann"),
+    "messages.move_customer": lambda work: work.messages.move_customer("ann", "erased"),
     "mails.add": lambda work: work.mails.add([a_mail("E-9", customer_id="ben")]),
     "mails.claim": lambda work: work.mails.claim(NOW),
     "mails.change": lambda work: work.mails.change(
         a_mail("E-2", customer_id="ben"), a_mail("E-2", customer_id="ben", problem="later")
     ),
     "mails.erase": lambda work: work.mails.erase("ann"),
+    "mails.move_customer": lambda work: work.mails.move_customer("ann", "erased"),
     "mails.prune": lambda work: work.mails.prune(NOW + HOUR),
     "audit.append": lambda work: work.audit.append([an_audit_entry(customer_id="ben")]),
     "audit.rename_customer": lambda work: work.audit.rename_customer("ann", "erased"),
+    "audit.move_customer": lambda work: work.audit.move_customer("ann", "erased"),
     "audit.prune": lambda work: work.audit.prune(NOW + HOUR),
 }
 """One call of each verb that writes; each changes what `prepare` has put there."""

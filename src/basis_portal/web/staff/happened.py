@@ -27,6 +27,7 @@ WORDS = {
     AuditEvent.REPLY: Phrase("Message answered"),
     AuditEvent.EXPORTED: Phrase("Data exported"),
     AuditEvent.ERASED: Phrase("Data erased"),
+    AuditEvent.MOVED: Phrase("Taken over from another customer number"),
     AuditEvent.PRUNED: Phrase("Old entries removed"),
 }
 _REFUSED = {
