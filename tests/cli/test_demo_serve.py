@@ -369,6 +369,15 @@ def test_a_silent_connection_does_not_delay_the_end(temporary: Path) -> None:
         assert demo.end() == (0, ENDED, "")
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl+C interrupts, also where the tests were started in a way that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_what_is_being_answered_is_answered() -> None:
     """The end comes only after the last answer: no request meets data that are gone."""
     answered: list[bytes] = []
