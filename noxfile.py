@@ -1,14 +1,15 @@
-"""The project's checks. Bare ``nox`` runs tests, lint, types, lowest, docs; others by name."""
+"""The project's checks. Bare ``nox`` runs those of `nox.options.sessions`; others by name."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["tests", "lint", "types", "lowest", "docs"]
+nox.options.sessions = ["tests", "lint", "types", "lowest", "docs", "hosts"]
 nox.options.default_venv_backend = "venv"
 
 LOWEST = [
@@ -46,6 +47,7 @@ OF_DEPENDENCIES = [
     )
 ]
 ON_ALL_CORES = ["-q", "-n", "logical", "--dist", "worksteal"]
+HOSTS = Path("examples", "hosts")
 
 
 @nox.session
@@ -110,6 +112,25 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", *options, caches, "--builder", builder, "docs", built)
     if builder == "html":
         session.run("python", "-m", "tests.docs.built_site", built)
+
+
+@nox.session
+def hosts(session: nox.Session) -> None:
+    """Run the tests of the example hosts, or of those that are named, as their own test runs."""
+    chosen = session.posargs or [one.parent.name for one in HOSTS.glob("*/requirements.txt")]
+    needed = [option for name in chosen for option in ("-r", f"{HOSTS / name}/requirements.txt")]
+    session.install(*needed)
+    for name in sorted(chosen):
+        folder = str(HOSTS / name)
+        session.run("pytest", "-q", "-c", f"{folder}/pytest.ini", folder)
+
+
+@nox.session
+def tryton(session: nox.Session) -> None:
+    """Post a file of receivables into Tryton and compare each customer's account with its books."""
+    session.install("-r", f"{HOSTS}/tryton_erp/requirements.txt")
+    file = session.posargs or [str(Path("..", "shared", "data", "receivables.csv"))]
+    session.run("python", f"{HOSTS}/tryton_erp/compare.py", *file)
 
 
 @nox.session
