@@ -18,8 +18,12 @@ from typing import Any, NoReturn
 from .clock import Clock, system_clock
 from .configuration import is_dsn
 from .errors import InvalidValue, PortalError
-from .operate import add_commands
-from .operate_mail import add_mail
+from .operate.mail import add_mail
+from .operate.privacy import add_privacy
+from .operate.settings import add_settings
+from .operate.statement import add_statement
+from .operate.storages import add_commands
+from .operate.tokens import add_tokens
 
 # A demo needs years before its day, for what has happened, and days after it, for links to live.
 FIRST_YEAR, LAST_YEAR = 1900, 9998
@@ -164,6 +168,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
     add_commands(commands)
+    add_tokens(commands)
+    add_settings(commands)
+    add_statement(commands)
+    add_privacy(commands)
     add_mail(commands)
     return parser
 

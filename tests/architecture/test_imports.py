@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "web": {"portal", "export", "i18n", "domain", "errors"},
     "testing": BASE | USE_CASES | {"portal"},
 }
-APPLICATIONS = {"cli", "configuration", "operate", "operate_mail", "demo", "__init__"}
+APPLICATIONS = {"cli", "configuration", "operate", "demo", "__init__"}
 HEAVY = ["flask", "sqlite3", "psycopg", "babel", "jinja2", "smtplib", "email", "importlib.metadata"]
 
 

@@ -171,9 +171,9 @@ def test_an_application_that_fails_is_told_after_what_was_done(
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("", "say whose e-mails: --mailer MODULE:NAME"),
-        ("shop", "say whose e-mails"),
-        (":mailer", "say whose e-mails"),
+        ("", "say which Mailer: --mailer MODULE:NAME"),
+        ("shop", "say which Mailer"),
+        (":mailer", "say which Mailer"),
         (
             "nowhere_at_all:mailer",
             "'nowhere_at_all:mailer' cannot be used: ModuleNotFoundError: No module named",

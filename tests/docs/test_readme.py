@@ -59,8 +59,9 @@ def test_the_reference_names_every_option(capsys: pytest.CaptureFixture[str]) ->
         with pytest.raises(SystemExit):
             main([*command, "--help"])
         shown = capsys.readouterr().out
-        if not command:
-            due += [[name] for name in re.findall(r"^    (\w+)  ", shown, re.MULTILINE)]
+        _, _, verbs = shown.partition("\n  COMMAND\n")
+        names = re.findall(r"^    ([a-z][a-z-]*)(?:  |$)", verbs, re.MULTILINE)
+        due += [[*command, name] for name in names]
         for option in re.findall(r"(?<!\w)--?[a-z][a-z-]*", shown):
             assert re.search(f"`{option}[` ]", page)
         assert re.search(f"`{' '.join(['basis-portal', *command])}[` ]", page)

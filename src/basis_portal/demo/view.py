@@ -12,7 +12,7 @@ from ..domain.documents import Document, DocumentKind
 from ..domain.messages import Author
 from ..domain.money import ZERO, format_amount
 from ..domain.periods import PeriodName, named_period
-from ..domain.statement import CurrencyStatement, StatementLine, StatementOfAccount
+from ..domain.statement import ACTIVITY, CurrencyStatement, StatementLine, StatementOfAccount
 from ..domain.summary import AccountSummary
 from ..domain.views import AppliedItem, DocumentView
 from ..domain.visibility import Section
@@ -42,7 +42,7 @@ def customer_view(
         yield from _invoice(access, invoice_id)
     if Section.STATEMENT in sections:
         period = named_period(PeriodName.DEFAULT, summary.as_of)
-        yield from _statement(access.statement(period.start, period.end), access.customer.name)
+        yield from statement_text(access.statement(period.start, period.end), access.customer.name)
     if Section.SALES_ORDERS in sections:
         yield from _orders(access)
     if Section.CREDIT_NOTES in sections:
@@ -172,20 +172,41 @@ def _applied(item: AppliedItem) -> tuple[str, str, str, str]:
 # --- statement of account -----------------------------------------------------------------
 
 
-def _statement(statement: StatementOfAccount, name: str) -> Iterator[str]:
+def statement_text(statement: StatementOfAccount, name: str) -> Iterator[str]:
+    """The statement in either view, with the open amounts by age."""
+    is_activity, last = statement.view == ACTIVITY, show_day(statement.end)
+    since = f"from {show_day(statement.start)} to " if is_activity else "what is open on "
     yield from title("Statement of account")
-    yield f"  For {name}, from {show_day(statement.start)} to {show_day(statement.end)}"
+    yield f"  For {name}, {since}{last}"
     if not statement.by_currency:
-        yield "  Nothing happened in this period."
+        yield "  Nothing happened in this period." if is_activity else "  Nothing is open."
     for one in statement.by_currency.values():
         yield ""
         balance = balance_sentence(ENGLISH, one.currency, one.closing_balance)
         yield plain(f"  {one.currency}: balance on {show_day(statement.end)}: {balance}")
         yield ""
-        yield from _activity(one, statement.start, statement.end)
+        if is_activity:
+            yield from _activity(one, statement.start, statement.end)
+        else:
+            yield from _open_items(one, statement.end)
         if one.aging:
             yield ""
             yield from _aging(one.aging)
+
+
+def _open_items(one: CurrencyStatement, as_of: dt.date) -> Iterator[str]:
+    rows = [("Date", "Due", "What", "Number", "Original", "Open", "Days overdue")]
+    for item in one.open_items:
+        entry, overdue = item.entry, item.days_overdue(as_of)
+        facts = (
+            show_day(entry.date),
+            show_day(entry.due_date) if entry.due_date else "",
+            ENGLISH.say(ENTRY_WORDS[entry.kind]),
+            entry.number or "",
+        )
+        amounts = format_amount(entry.amount), balance_words(ENGLISH, item.signed_amount)
+        rows.append((*facts, *amounts, str(overdue) if overdue else ""))
+    yield from table(rows, right=[4, 5, 6])
 
 
 def _activity(one: CurrencyStatement, start: dt.date, end: dt.date) -> Iterator[str]:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .configuration import HELP, Configuration, ConfigurationError, configuration, is_dsn
-from .errors import StorageError
+from ..configuration import HELP, Configuration, ConfigurationError, configuration, is_dsn
+from ..errors import StorageError
 
 if TYPE_CHECKING:
-    from .repositories import FullStorage
-    from .storage._place import Place
+    from ..repositories import FullStorage
+    from ..storage._place import Place
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -57,24 +57,30 @@ Needs secret_keys and base_url.
 
 def add_commands(commands: Any) -> None:
     """Add the commands to the parsers of the command line."""
-    migrate = _command(commands, "migrate", _migrate, "make the tables, or the newest", _MIGRATE)
+    migrate = add_command(commands, "migrate", _migrate, "make the tables, or the newest", _MIGRATE)
     shown = migrate.add_mutually_exclusive_group()
     shown.add_argument(
         "--sql", action="store_true", help="print the statements that are needed; change nothing"
     )
     _add_json(shown)
-    check = _command(commands, "check", _check, "see whether all is well", _CHECK)
+    check = add_command(commands, "check", _check, "see whether all is well", _CHECK)
     _add_json(check)
-    backup = _command(commands, "backup", _backup, "write a consistent copy", _BACKUP)
-    backup.add_argument("file", metavar="FILE", type=_file, help="the new file")
+    backup = add_command(commands, "backup", _backup, "write a consistent copy", _BACKUP)
+    backup.add_argument("file", metavar="FILE", type=file_name, help="the new file")
     _add_json(backup)
-    copy = _command(commands, "copy", _copy, "copy from SQLite to PostgreSQL", _COPY, choice=False)
+    copy = add_command(
+        commands, "copy", _copy, "copy from SQLite to PostgreSQL", _COPY, choice=False
+    )
     copy.add_argument(
-        "--from", metavar="FILE", type=_file, dest="source", help="another file, such as a backup"
+        "--from",
+        metavar="FILE",
+        type=file_name,
+        dest="source",
+        help="another file, such as a backup",
     )
     copy.add_argument("--tenant", metavar="NAME", help="copy that one alone; all without it")
     _add_json(copy)
-    prune = _command(commands, "prune", _prune, "forget what is old", _PRUNE)
+    prune = add_command(commands, "prune", _prune, "forget what is old", _PRUNE)
     for name, what in _PRUNED.items():
         prune.add_argument(
             f"--{name}-days",
@@ -86,18 +92,26 @@ def add_commands(commands: Any) -> None:
     _add_json(prune)
 
 
-def _command(
-    commands: Any, name: str, run: Command, help: str, description: str, *, choice: bool = True
+def add_command(
+    commands: Any,
+    name: str,
+    run: Command,
+    help: str,
+    description: str,
+    *,
+    choice: bool = True,
+    epilog: str = HELP,
 ) -> argparse.ArgumentParser:
+    """Add a command over what is configured; without ``choice`` it needs both storages."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=help,
         description=description,
-        epilog=HELP,
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--config", metavar="FILE", type=_file, help="the configuration, TOML")
+    parser.add_argument("--config", metavar="FILE", type=file_name, help="the configuration, TOML")
     if choice:
         parser.add_argument(
             "--storage", choices=_STORAGES, help="which one, where both are configured"
@@ -110,7 +124,8 @@ def _add_json(parser: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
-def _file(text: str) -> str:
+def file_name(text: str) -> str:
+    """An argument that names a file; a DSN, which may hold a password, is refused."""
     if not text or is_dsn(text):
         raise argparse.ArgumentTypeError("must name a file, not a DSN")
     return text
@@ -146,8 +161,8 @@ def _migrate(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .storage._checks import findings
-    from .storage._place import Verdict
+    from ..storage._checks import findings
+    from ..storage._place import Verdict
 
     shown = {Verdict.OK: "ok", Verdict.WARNING: "warning", Verdict.WRONG: "WRONG"}
     found = []
@@ -163,7 +178,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from .storage._backup import back_up
+    from ..storage._backup import back_up
 
     with _configured(options) as place:
         back_up(place, options.file)
@@ -177,9 +192,9 @@ def _backup(options: argparse.Namespace) -> int:
 
 
 def _copy(options: argparse.Namespace) -> int:
-    from .storage._transfer import transfer
+    from ..storage._transfer import transfer
 
-    config = _read(options)
+    config = read_configuration(options)
     file = options.source or config.need("sqlite")
     with (
         contextlib.closing(_sqlite(file)) as source,
@@ -205,9 +220,9 @@ What is next:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    from .clock import system_clock
-    from .portal import Portal
-    from .storage._transfer import require_tenant
+    from ..clock import system_clock
+    from ..portal import Portal
+    from ..storage._transfer import require_tenant
 
     days = {
         "audit_before": options.audit_days,
@@ -218,11 +233,11 @@ def _prune(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             "nothing to remove: say --audit-days, --token-days, --mail-days or several of them"
         )
-    config = _read(options)
+    config = read_configuration(options)
     given = {"secret_keys": config.need("secret_keys"), "base_url": config.need("base_url")}
     now = system_clock()
     before = {name: now - dt.timedelta(days=n) for name, n in days.items() if n is not None}
-    with contextlib.closing(_storage(options, config)) as storage:
+    with contextlib.closing(configured_storage(options, config)) as storage:
         portal = Portal(storage, **given)
         with contextlib.closing(_place(options, config)) as place:
             require_tenant(place, config.tenant)
@@ -240,7 +255,8 @@ def _prune(options: argparse.Namespace) -> int:
 # --- what is configured -------------------------------------------------------------------
 
 
-def _read(options: argparse.Namespace) -> Configuration:
+def read_configuration(options: argparse.Namespace) -> Configuration:
+    """What the file and the environment say. Raises `ConfigurationError`."""
     return configuration(
         options.config,
         os.environ,
@@ -265,7 +281,7 @@ def _kind(options: argparse.Namespace, config: Configuration) -> str:
 
 
 def _configured(options: argparse.Namespace) -> contextlib.closing[Place]:
-    return contextlib.closing(_place(options, _read(options)))
+    return contextlib.closing(_place(options, read_configuration(options)))
 
 
 def _place(options: argparse.Namespace, config: Configuration) -> Place:
@@ -275,7 +291,7 @@ def _place(options: argparse.Namespace, config: Configuration) -> Place:
 
 
 def _sqlite(path: str) -> Place:
-    from .storage._place_sqlite import SQLitePlace
+    from ..storage._place_sqlite import SQLitePlace
 
     return SQLitePlace(path)
 
@@ -283,26 +299,27 @@ def _sqlite(path: str) -> Place:
 def _postgres(config: Configuration) -> Place:
     dsn = config.need("postgres")
     _check_driver()
-    from .storage._place_postgres import PostgresPlace
+    from ..storage._place_postgres import PostgresPlace
 
     return PostgresPlace(dsn, config.schema)
 
 
-def _storage(options: argparse.Namespace, config: Configuration) -> FullStorage:
+def configured_storage(options: argparse.Namespace, config: Configuration) -> FullStorage:
+    """The storage that is meant, with its tables as they are."""
     if _kind(options, config) == "sqlite":
-        from .storage.sqlite import SQLiteStorage
+        from ..storage.sqlite import SQLiteStorage
 
         return SQLiteStorage(config.need("sqlite"), tenant=config.tenant, migrate=False)
     dsn = config.need("postgres")
     _check_driver()
-    from .storage.postgres import PostgresStorage
+    from ..storage.postgres import PostgresStorage
 
     return PostgresStorage(dsn, tenant=config.tenant, schema=config.schema, migrate=False)
 
 
 def _check_driver() -> None:
     try:
-        from .storage import postgres  # noqa: F401
+        from ..storage import postgres  # noqa: F401
     except ImportError as error:
         raise StorageError(str(error)) from error
 

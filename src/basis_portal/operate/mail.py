@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import json
 import os
 import signal
@@ -20,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .configuration import ConfigurationError
-from .errors import InvalidValue, MailError
-from .mailing import shown_problem
+from ..configuration import ConfigurationError
+from ..errors import InvalidValue, MailError
+from ..mailing import shown_problem
+from .portal import application_object
 
 if TYPE_CHECKING:
-    from .mail import Mail, Mailer, RunReport
+    from ..mail import Mail, Mailer, RunReport
 
 VARIABLE = "BASIS_PORTAL_MAILER"
 _SHOWN_EVERY = 500
@@ -188,7 +188,7 @@ def _what_waits(report: RunReport, is_off: bool) -> str:
 
 
 def _not_sent(mailer: Mailer, run: str | None) -> Iterator[Mail]:
-    from .mail import MailStatus
+    from ..mail import MailStatus
 
     statuses = (MailStatus.UNKNOWN, MailStatus.SENDING, MailStatus.FAILED, MailStatus.SKIPPED)
     for status in statuses:
@@ -259,39 +259,11 @@ def _ids(file: str) -> Iterable[str]:
 
 def _mailer(options: argparse.Namespace) -> Mailer:
     """The application's mailer. Raises `ConfigurationError` where there is none."""
-    name = options.mailer or os.environ.get(VARIABLE, "")
-    module, colon, path = name.partition(":")
-    if not (module and colon and path):
-        raise ConfigurationError(
-            "say whose e-mails: --mailer MODULE:NAME, such as shop.portal:mailer, or set "
-            f"{VARIABLE}"
-        )
     _check_packages()
-    from .mail import Mailer
+    from ..mail import Mailer
 
-    try:
-        found = _named(module, path)
-        if not isinstance(found, Mailer) and callable(found):
-            found = found()
-    except Exception as error:  # whatever goes wrong in the application's own code
-        raise ConfigurationError(
-            f"{name!r} cannot be used: {type(error).__name__}: {error}"
-        ) from None
-    if not isinstance(found, Mailer):
-        raise ConfigurationError(f"{name!r} is no basis_portal.mail.Mailer, and makes none")
-    return found
-
-
-def _named(module: str, path: str) -> Any:
-    folder = os.getcwd()
-    sys.path.insert(0, folder)
-    try:
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    finally:
-        sys.path.remove(folder)
-    return found
+    name = options.mailer or os.environ.get(VARIABLE, "")
+    return application_object(name, Mailer, "--mailer", VARIABLE)
 
 
 def _check_packages() -> None:

@@ -1,0 +1,164 @@
+"""What the commands on one portal share: which portal it is, and how they print.
+
+It is the application's own, which knows its customers; or one over the configured storage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..configuration import HELP, ConfigurationError
+from .storages import Command, add_command, configured_storage, read_configuration
+
+if TYPE_CHECKING:
+    from ..portal import Portal
+
+T = TypeVar("T")
+
+VARIABLE = "BASIS_PORTAL_PORTAL"
+
+_EPILOG = f"""\
+portal:
+  --portal MODULE:NAME, or {VARIABLE}: the application's own basis_portal.Portal,
+  or a callable that makes one, such as shop.portal:portal. It is looked for in the
+  working folder first. Without it the portal is one over the configured storage,
+  which must keep the customers then.
+
+{HELP}"""
+
+
+def add_group(commands: Any, name: str, help: str, description: str) -> Any:
+    """Add a command that has commands of its own, and return what takes them."""
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def add_portal_command(
+    commands: Any, name: str, run: Command, help: str, description: str
+) -> argparse.ArgumentParser:
+    """Add a command on one portal."""
+    parser = add_command(commands, name, run, help, description, epilog=_EPILOG)
+    parser.add_argument(
+        "--portal", metavar="MODULE:NAME", help=f"the application's portal, or {VARIABLE}"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return parser
+
+
+def add_by(parser: argparse.ArgumentParser) -> None:
+    """Who asks, for the audit trail."""
+    parser.add_argument("--by", metavar="NAME", help="who asks for it; 'system' without it")
+
+
+@contextlib.contextmanager
+def the_portal(options: argparse.Namespace) -> Iterator[Portal]:
+    """The portal that is meant. Raises `ConfigurationError` where none is."""
+    from ..portal import Portal
+
+    if name := options.portal or os.environ.get(VARIABLE):
+        yield application_object(name, Portal, "--portal", VARIABLE)
+        return
+    config = read_configuration(options)
+    keys, base_url = config.need("secret_keys"), config.need("base_url")
+    with contextlib.closing(configured_storage(options, config)) as storage:
+        yield Portal(storage, secret_keys=keys, base_url=base_url)
+
+
+def application_object(name: str, kind: type[T], option: str, variable: str) -> T:
+    """What the application calls MODULE:NAME, or what it makes.
+
+    Raises `ConfigurationError` where it cannot be had or is of another kind.
+    """
+    module, colon, path = name.partition(":")
+    if not (module and colon and path):
+        raise ConfigurationError(
+            f"say which {kind.__name__}: {option} MODULE:NAME, such as shop.portal:"
+            f"{kind.__name__.lower()}, or set {variable}"
+        )
+    try:
+        found = _named(module, path)
+        if not isinstance(found, kind) and callable(found):
+            found = found()
+    except Exception as error:  # whatever goes wrong in the application's own code
+        raise ConfigurationError(
+            f"{name!r} cannot be used: {type(error).__name__}: {error}"
+        ) from None
+    if not isinstance(found, kind):
+        raise ConfigurationError(
+            f"{name!r} is no {kind.__module__.removesuffix('.portal').removesuffix('.mailer')}."
+            f"{kind.__name__}, and makes none"
+        )
+    return found
+
+
+def _named(module: str, path: str) -> Any:
+    folder = os.getcwd()
+    sys.path.insert(0, folder)
+    try:
+        found: Any = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    finally:
+        sys.path.remove(folder)
+    return found
+
+
+def confirm(options: argparse.Namespace, question: str, answer: str) -> None:
+    """Let a person at a terminal type what is about to be done; ``--yes`` is for programs.
+
+    Raises `ConfigurationError` where nobody agrees.
+    """
+    if options.yes:
+        return
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise ConfigurationError("nothing was done: say --yes, as nobody can be asked here")
+    print(question, file=sys.stderr)
+    print(f"Type {answer} to go on: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().rstrip("\n") != answer:
+        raise ConfigurationError("nothing was done")
+
+
+def add_yes(parser: argparse.ArgumentParser) -> None:
+    """For programs, which cannot be asked."""
+    parser.add_argument("--yes", action="store_true", help="do not ask, as programs need it")
+
+
+# --- how they print -----------------------------------------------------------------------
+
+
+def print_json(facts: object) -> None:
+    """One line of JSON; amounts as text, instants and days in ISO 8601."""
+    from ..domain.jsonable import to_jsonable
+
+    print(json.dumps(to_jsonable(facts)))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as they must be, below their headings."""
+    from ..demo.text import table
+
+    for line in table([headings, *rows], indent=0):
+        print(line)
+
+
+def one_line(text: str | None) -> str:
+    """Text of others for a table: it cannot break the line, nor command the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text or "")
+
+
+def shown(instant: Any) -> str:
+    """An instant in UTC, to the minute; nothing for None."""
+    return "" if instant is None else f"{instant:%Y-%m-%d %H:%M}Z"

@@ -1,0 +1,100 @@
+"""The command `basis-portal privacy`: export, erase and move what is held about a customer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+import attrs
+
+from .portal import (
+    add_by,
+    add_group,
+    add_portal_command,
+    add_yes,
+    confirm,
+    one_line,
+    print_json,
+    the_portal,
+)
+from .storages import file_name
+
+_PRIVACY = """\
+What the portal holds about a customer: its tokens, messages, notes, e-mails and audit trail. The
+host's own records are no part of it.
+"""
+_EXPORT = """\
+Writes all of it as JSON, to the standard output or to a new FILE that only its owner may read.
+Audited. It holds no link.
+"""
+_ERASE = """\
+Forgets the customer for good: its link ends, and a random pseudonym stands for it in the trail.
+Remove or block the customer in the host first. At a terminal it asks first; programs say --yes.
+"""
+_MOVE = """\
+Gives all of it to the id NEW, for a customer that the host merged or renumbered; the old link ends.
+Repeating it changes nothing.
+"""
+
+
+def add_privacy(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    verbs = add_group(commands, "privacy", "export, erase, move a customer's data", _PRIVACY)
+    export = add_portal_command(verbs, "export", _export, "write all that is held", _EXPORT)
+    export.add_argument("customer", metavar="CUSTOMER", help="the customer's id")
+    export.add_argument("--output", metavar="FILE", type=file_name, help="a new file")
+    erase = add_portal_command(verbs, "erase", _erase, "forget a customer for good", _ERASE)
+    erase.add_argument("customer", metavar="CUSTOMER", help="the customer's id")
+    add_yes(erase)
+    move = add_portal_command(verbs, "move", _move, "to another customer id", _MOVE)
+    move.add_argument("customer", metavar="OLD", help="the id that is no more")
+    move.add_argument("new", metavar="NEW", help="the id that goes on")
+    for parser in (export, erase, move):
+        add_by(parser)
+
+
+def _export(options: argparse.Namespace) -> int:
+    if options.output is not None and os.path.lexists(options.output):
+        raise FileExistsError(f"{options.output!r} is there already; name a new file")
+    with the_portal(options) as portal:
+        found = portal.privacy.export(options.customer, by=options.by)
+    text = json.dumps(found, indent=None if options.json else 2)
+    if options.output is None:
+        print(text)
+        return 0
+    with open(os.open(options.output, _NEW, 0o600), "w", encoding="utf-8") as file:
+        file.write(f"{text}\n")
+    print_json({"file": options.output}) if options.json else print(
+        f"Written to {options.output!r}."
+    )
+    return 0
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+
+
+def _erase(options: argparse.Namespace) -> int:
+    with the_portal(options) as portal:
+        customer = one_line(options.customer)
+        confirm(options, f"All that is held about {customer} is forgotten for good.", customer)
+        pseudonym = portal.privacy.erase(options.customer, by=options.by)
+    if options.json:
+        print_json({"pseudonym": pseudonym})
+    else:
+        print(f"Erased. In the audit trail {customer} is {pseudonym} from now on.")
+    return 0
+
+
+def _move(options: argparse.Namespace) -> int:
+    with the_portal(options) as portal:
+        moved = portal.privacy.move(options.customer, options.new, by=options.by)
+    if options.json:
+        print_json(attrs.asdict(moved))
+    else:
+        print(
+            f"Moved {moved.tokens} tokens, {moved.messages} messages and notes, {moved.mails} "
+            f"e-mails and {moved.audit_entries} audit entries."
+        )
+    return 0
