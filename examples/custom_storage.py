@@ -391,6 +391,10 @@ class _Mails(_Repository):
     def counts(self, run: str | None) -> Mapping[MailStatus, int]:
         return Counter(mail.status for mail in self._all() if mail.run == run)
 
+    def waiting(self) -> tuple[int, datetime | None]:
+        due = [mail.due_at for mail in self._all() if mail.status is MailStatus.QUEUED]
+        return len(due), min(due, default=None)
+
     def page(
         self, run: str | None, status: MailStatus, *, after: Place | None = None, limit: int = 50
     ) -> Sequence[Mail]:

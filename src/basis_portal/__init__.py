@@ -68,6 +68,7 @@ from .errors import (
 )
 from .inbox import Inbox
 from .links import FormSigner, key_fingerprint
+from .monitoring import Counters, Health, Monitoring
 from .portal import Portal
 from .privacy import Moved, Privacy, Pruned
 from .settings import SettingsService
@@ -90,6 +91,7 @@ __all__ = [
     "Author",
     "Cause",
     "Clock",
+    "Counters",
     "CurrencyStatement",
     "CurrencySummary",
     "Customer",
@@ -110,6 +112,7 @@ __all__ = [
     "EndedAs",
     "EntryKind",
     "FormSigner",
+    "Health",
     "Inbox",
     "InternalNote",
     "InvalidValue",
@@ -122,6 +125,7 @@ __all__ = [
     "MailRefused",
     "MailServerUnavailable",
     "Message",
+    "Monitoring",
     "Moved",
     "NextDue",
     "NoActiveToken",

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from .clock import Clock, system_clock
 from .configuration import is_dsn
 from .errors import InvalidValue, PortalError
+from .operate.health import add_health
 from .operate.mail import add_mail
 from .operate.privacy import add_privacy
 from .operate.settings import add_settings
@@ -173,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     add_statement(commands)
     add_privacy(commands)
     add_mail(commands)
+    add_health(commands)
     return parser
 
 

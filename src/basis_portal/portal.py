@@ -24,6 +24,7 @@ from .events import OnEvent, check_on_event
 from .inbox import Inbox
 from .links import FormSigner, LinkSigner
 from .mailing import Mailing, RunReport
+from .monitoring import Monitoring
 from .outgoing import MailSkip, Outgoing
 from .privacy import Privacy
 from .repositories import (
@@ -77,7 +78,8 @@ class Portal:
         tokens: the tokens and links, for staff.
         messages: the customers' messages, for staff.
         audit: what happened, for staff.
-        privacy: export and erasure of a customer.
+        privacy: export, erasure and move of a customer.
+        monitoring: health and counters, for the host's monitoring.
         forms: the hidden values of forms, for pages.
         customers: the customer repository in use.
         documents: the document repository in use.
@@ -135,6 +137,7 @@ class Portal:
         self.mailing: Mailing = Mailing(self._context)
         self.audit: AuditTrail = AuditTrail(self._context)
         self.privacy: Privacy = Privacy(self._context)
+        self.monitoring: Monitoring = Monitoring(self._context)
         self.forms: FormSigner = FormSigner(secret_keys, storage.tenant)
         self.customers: CustomerRepository = self._context.customers
         self.documents: DocumentRepository = self._context.documents

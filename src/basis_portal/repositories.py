@@ -534,6 +534,10 @@ class MailRepository(Protocol):
         """How many e-mails of a run, or of no run, have each status; none that would be 0."""
         ...
 
+    def waiting(self) -> tuple[int, dt.datetime | None]:
+        """How many e-mails are queued, and the earliest instant from which one may be sent."""
+        ...
+
     def page(
         self,
         run: str | None,

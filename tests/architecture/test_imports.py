@@ -26,6 +26,7 @@ USE_CASES = {
     "inbox",
     "privacy",
     "audit_trail",
+    "monitoring",
 }
 BASE = {"errors", "clock", "links", "pasted_links", "domain", "repositories"}
 MAY_IMPORT = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -346,3 +347,31 @@ def test_the_applications_own_portal(
         assert refused.status == 2
         assert said in refused.err
     sys.modules.pop("their_shop", None)
+
+
+# --- health
+
+
+def test_health_in_numbers(portal: Portal, run: Run) -> None:
+    """A table for people, JSON for programs, and no customer in either."""
+    portal.tokens.generate("C-1001")
+    portal.open(portal.tokens.link("C-1001").rsplit("/", 1)[1])
+    table = run("health", "--hours", 24)
+    assert table.status == 0
+    assert re.search(r"^links opened +1$", table.out, re.MULTILINE)
+    found = json.loads(run("health", "--json").out)
+    assert found["health"] == {"ok": True, "available": True, "enabled": True}
+    assert found["counters"]["tokens"]["active"] == 1
+    assert "C-1001" not in table.out + json.dumps(found)
+    assert run("health", "--hours", 25).status == 2
+
+
+def test_health_where_the_storage_is_gone(portal: Portal, run: Run, file: Any) -> None:
+    """The status is 1, for whoever looks at nothing else."""
+    file.damage("ALTER TABLE settings RENAME TO gone")
+    lost = run("health", "--json")
+    assert lost.status == 1
+    assert json.loads(lost.out) == {
+        "health": {"ok": False, "available": True, "enabled": None},
+        "counters": None,
+    }

@@ -502,6 +502,18 @@ class AllocatedBeforeItsDay(Sound):
             return [item for item in found if item.entry.date <= as_of]
 
 
+class WhatIsSentWaits(Sound):
+    """The queue is said to be as long as it ever was."""
+
+    class the_mails(Repository):  # noqa: N801
+        """Never takes anything off."""
+
+        def waiting(self) -> Any:
+            """The longest so far."""
+            self.kept.append(self.inner.waiting())
+            return max(self.kept, key=lambda one: one[0])
+
+
 class MovedTokensCountLast(Sound):
     """What is moved to another id becomes its latest token."""
 

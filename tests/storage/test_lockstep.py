@@ -320,6 +320,7 @@ VERBS: dict[str, SearchStrategy[Any]] = {
     "mails.last_sent": calls(few(customer_ids)),
     "mails.went_out": calls(customer_ids, instants),
     "mails.counts": calls(runs),
+    "mails.waiting": calls(),
     "mails.page": calls(
         runs, some(MailStatus), after=maybe(st.tuples(instants, mail_ids)), limit=limits
     ),

@@ -89,6 +89,10 @@ class SQLMails(SQLRepository, MailRepository):
         values = (self._tenant, _name_of(run))
         return dict(self._database.each(_sql.to_mail_status, _COUNTS, values))
 
+    def waiting(self) -> tuple[int, dt.datetime | None]:
+        ((count, first),) = self._database.rows(_WAITING, (self._tenant,))
+        return int(count), None if first is None else to_instant(first)
+
     def page(
         self,
         run: str | None,
@@ -167,6 +171,7 @@ _WENT_OUT = (
     "SELECT claimed_at FROM mails WHERE tenant = ? AND customer_id = ? AND claimed_at > ? "
     f"AND {_HAS_GONE_OUT} AND {_BRINGS_LINK} ORDER BY claimed_at"
 )
+_WAITING = "SELECT count(*), min(due_at) FROM mails WHERE tenant = ? AND status = 'queued'"
 _COUNTS = "SELECT status, count(*) FROM mails WHERE tenant = ? AND run = ? GROUP BY status"
 _PAGE = (
     f"{_MAILS} AND run = ? AND status = ? AND (queued_at, id) > (?, ?) "

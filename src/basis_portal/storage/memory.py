@@ -710,6 +710,11 @@ class _Mails(_Repository):
         return {status: number for status, number in found.items() if number}
 
     @_atomic
+    def waiting(self) -> tuple[int, dt.datetime | None]:
+        waiting = self._queue.find("all", _ALL)
+        return len(waiting), min((mail.due_at for mail in waiting), default=None)
+
+    @_atomic
     def page(
         self,
         run: str | None,

@@ -515,6 +515,17 @@ class MailsConformance(Kit):
             counted[status] = len(own)
         assert dict(storage.mails.counts(run)) == counted
 
+    def test_what_waits_is_counted(self, storage: Storage) -> None:
+        """Of all runs and of none: how many are queued, and since when the first is due."""
+        assert storage.mails.waiting() == (0, None)
+        added = [*many_mails(), *many_mails("R-1")]
+        storage.mails.add(added)
+        due = [mail.due_at for mail in added if mail.status is QUEUED]
+        assert storage.mails.waiting() == (len(due), min(due))
+        taken = storage.mails.claim(NOW + HOUR)
+        assert taken is not None
+        assert storage.mails.waiting()[0] == len(due) - 1
+
     def test_a_status_that_no_email_has_is_not_counted(self, storage: Storage) -> None:
         """Counts follow each change, and what would be 0 is not there."""
         storage.mails.add([a_mail("E-1"), a_mail("E-2")])
