@@ -138,6 +138,15 @@ def assignments(columns: str) -> str:
     return ", ".join(f"{column} = excluded.{column}" for column in others)
 
 
+def not_for_opening(instead: str) -> StorageError:
+    """What a storage over the host's own connection says where a link is to be opened."""
+    return StorageError(
+        "a storage over the host's own connection does not open links: its transaction may see an "
+        f"earlier instant, at which a revoked token was good; give the portal that opens links "
+        f"{instead}"
+    )
+
+
 # --- values -------------------------------------------------------------------------------
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import starmap
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,7 +51,56 @@ FAULTS = (
 )
 
 
-class Database:
+class Statements(ABC):
+    """What is done alike over every connection: most of a `_sql.Database`."""
+
+    @abstractmethod
+    def each(self, make: Callable[..., T], sql: str, values: Values = ()) -> list[T]:
+        """What ``make`` makes of the columns of each row, fetched out."""
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[None]:
+        """A transaction, or the part of one that is undone alone where it raises."""
+
+    @abstractmethod
+    def _run(self, execute: Callable[[Any], sqlite3.Cursor]) -> int:
+        """How many rows ``execute`` changes by what it is given to execute statements."""
+
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
+        """All rows, fetched out: an open cursor would go on seeing what was before."""
+        return self.each(_as_row, sql, values)
+
+    def one(self, make: Callable[..., T], sql: str, values: Values = ()) -> T | None:
+        """What ``make`` makes of the one row, or None where there is none."""
+        found = self.each(make, sql, values)
+        return found[0] if found else None
+
+    def write(self, work: Callable[[], T]) -> T:
+        """Run ``work`` in a transaction, or as a part of one."""
+        with self.writing():
+            return work()
+
+    def alone(self, what: str) -> None:  # noqa: B027 (nothing is to be done)
+        """Nothing more to do: who writes has the whole file to itself."""
+
+    def is_taken(self, error: StorageError) -> bool:
+        """True where a unique index refused a row."""
+        return isinstance(error.__cause__, sqlite3.IntegrityError)
+
+    def insert(self, table: str, columns: str, values: Sequence[Row]) -> None:
+        """Add rows."""
+        self.run_many(f"INSERT INTO {table} ({columns}) VALUES ({marks(columns)})", values)
+
+    def run(self, sql: str, values: Values = ()) -> int:
+        """Run one statement and return how many rows it changed."""
+        return self._run(lambda place: place.execute(sql, values))
+
+    def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of ``values``."""
+        self._run(lambda place: place.executemany(sql, values))
+
+
+class Database(Statements):
     """One file and the connections to it.
 
     A `_sql.Database`. All of its methods raise `StorageError` for whatever SQLite says.
@@ -69,10 +119,6 @@ class Database:
 
     # --- reading
 
-    def rows(self, sql: str, values: Values = ()) -> list[Row]:
-        """All rows, fetched out: an open cursor would go on seeing what was before."""
-        return self.each(_as_row, sql, values)
-
     def each(self, make: Callable[..., T], sql: str, values: Values = ()) -> list[T]:
         """What ``make`` makes of the columns of each row, fetched out as well."""
         session = self._lock_session()
@@ -86,11 +132,6 @@ class Database:
             raise self._failed(error) from error
         finally:
             session.lock.release()
-
-    def one(self, make: Callable[..., T], sql: str, values: Values = ()) -> T | None:
-        """What ``make`` makes of the one row, or None where there is none."""
-        found = self.each(make, sql, values)
-        return found[0] if found else None
 
     def fresh(self, make: Callable[..., T], sql: str, values: Values = ()) -> list[T]:
         """As `each`, but what is committed by now also within a snapshot."""
@@ -140,11 +181,6 @@ class Database:
                 self._end(session)
         make_calls(calls)
 
-    def write(self, work: Callable[[], T]) -> T:
-        """Run ``work`` in a transaction, or as a part of one."""
-        with self.writing():
-            return work()
-
     def after_commit(self, call: Call) -> None:
         """As `Storage.after_commit`."""
         session: Session | None = getattr(self._local, "session", None)
@@ -152,25 +188,6 @@ class Database:
             session.calls.append(call)
         else:
             make_calls([call])
-
-    def alone(self, what: str) -> None:
-        """Nothing more to do: who writes has the whole file to itself."""
-
-    def is_taken(self, error: StorageError) -> bool:
-        """True where a unique index refused a row."""
-        return isinstance(error.__cause__, sqlite3.IntegrityError)
-
-    def insert(self, table: str, columns: str, values: Sequence[Row]) -> None:
-        """Add rows."""
-        self.run_many(f"INSERT INTO {table} ({columns}) VALUES ({marks(columns)})", values)
-
-    def run(self, sql: str, values: Values = ()) -> int:
-        """Run one statement and return how many rows it changed."""
-        return self._run(lambda connection: connection.execute(sql, values))
-
-    def run_many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for each of ``values``."""
-        self._run(lambda connection: connection.executemany(sql, values))
 
     def close(self) -> None:
         """Close the connections of all threads. The next use opens new ones."""
@@ -245,7 +262,7 @@ class Database:
                 with session.lock:
                     _undo(session, f"ROLLBACK TO {name}", f"RELEASE {name}")
 
-    def _run(self, execute: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> int:
+    def _run(self, execute: Callable[[Any], sqlite3.Cursor]) -> int:
         session = self._lock_session()
         try:
             # Where a fault has undone the transaction, what follows would commit alone.
@@ -423,7 +440,7 @@ def _undo(session: Session, *statements: str) -> None:
 
 def _check_path(path: object) -> str:
     if not isinstance(path, str | bytes | os.PathLike):
-        raise InvalidValue.of("path", path, "must name a file")
+        raise InvalidValue.of("path", path, "must name a file, or be a sqlite3.Connection")
     name = os.fsdecode(path)
     if name in ("", ":memory:"):
         raise InvalidValue.of("path", path, "must name a file (InMemoryStorage needs none)")

@@ -354,7 +354,7 @@ def step(version: int) -> list[str]:
     ]
 
 
-def check_newest(connection: sqlite3.Connection, path: str) -> int:
+def check_newest(connection: sqlite3.Connection | sqlite3.Cursor, path: str) -> int:
     """The newest step; raises `StorageError` where a file is not ours or not at it."""
     version = version_of(connection, path)
     if version < len(MIGRATIONS):
@@ -400,7 +400,7 @@ _IDENTITY = """
 """
 
 
-def version_of(connection: sqlite3.Connection, path: str) -> int:
+def version_of(connection: sqlite3.Connection | sqlite3.Cursor, path: str) -> int:
     """How many steps a file has had: none where it is empty. Raises `StorageError`."""
     found: list[tuple[int, int, int]] = connection.execute(_IDENTITY).fetchall()
     application_id, version, tables = found[0]

@@ -133,7 +133,7 @@ class PostgresStorage:
         earlier instant.
         """
         if isinstance(self._source, HostConnection):
-            raise _not_for_opening()
+            raise _sql.not_for_opening("a DSN or a pool")
         values = (self.tenant, _sql.wanted(token_id))
         (found,) = self._database.fresh(_sql.to_opening, _sql.OPENING, values)
         return found
@@ -156,16 +156,6 @@ class PostgresStorage:
 
 if TYPE_CHECKING:
     _: type[FullStorage] = PostgresStorage
-
-
-def _not_for_opening() -> Exception:
-    from ..errors import StorageError
-
-    return StorageError(
-        "a storage over the host's own connection does not open links: its transaction may see an "
-        "earlier instant, at which a revoked token was good; give the portal that opens links a "
-        "DSN or a pool"
-    )
 
 
 def _check_timeout(timeout: object) -> float:
