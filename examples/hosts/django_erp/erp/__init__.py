@@ -1,0 +1,1 @@
+"""A small ERP on Django: parties, invoices, orders, credit notes, a ledger."""

@@ -1,0 +1,1 @@
+"""The tables: those of the ERP, then those of the portal."""
