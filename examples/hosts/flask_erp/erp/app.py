@@ -1,0 +1,102 @@
+"""The ERP: who signs in sees its customers and their invoices, and can hand out portal links."""
+
+import secrets
+from pathlib import Path
+
+from flask import Flask, abort, redirect, render_template, request, session, url_for
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import sessionmaker
+from werkzeug.security import check_password_hash
+
+from basis_portal import PortalError
+
+from . import sample_data
+from .models import Base, Customer, Document, User
+from .portal_site import make_portal, mount
+
+UNKNOWN = "scrypt:32768:8:1$-$" + "0" * 128
+"""A password hash of nobody: who is unknown takes as long to refuse as who is known."""
+
+
+def make_app(folder, address):
+    """The ERP in a folder, which is filled with sample data at the first run."""
+    folder = Path(folder)
+    engine = create_engine(f"sqlite:///{folder / 'erp.db'}")
+    sessions = sessionmaker(engine)
+    app = Flask(__name__)
+    app.secret_key = key = _key(folder)
+    app.config |= {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Lax"}
+    app.extensions["portal"] = portal = make_portal(folder, sessions, key, address)
+    Base.metadata.create_all(engine)
+    sample_data.make(sessions, portal)
+    _add_pages(app, sessions, portal)
+    mount(app, portal, sessions)
+    return app
+
+
+def _key(folder):
+    """The secret of sessions and links. In production it comes from a secret store."""
+    file = folder / "secret_key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(48))
+    return file.read_text()
+
+
+def _add_pages(app, sessions, portal):
+    @app.get("/login")
+    def login():
+        return render_template("login.html")
+
+    @app.post("/login")
+    def sign_in():
+        name, password = request.form.get("user", ""), request.form.get("password", "")
+        with sessions() as database:
+            user = database.get(User, name)
+        if not check_password_hash(user.password_hash if user else UNKNOWN, password):
+            return render_template("login.html", wrong=True), 403
+        session.clear()
+        session["user"] = name
+        return redirect(url_for("home"))
+
+    @app.post("/logout")
+    def sign_out():
+        session.clear()
+        return redirect(url_for("login"))
+
+    @app.before_request
+    def only_staff():
+        if "user" not in session and request.endpoint not in ("login", "sign_in"):
+            return redirect(url_for("login"))
+        return None
+
+    @app.get("/")
+    def home():
+        with sessions() as database:
+            customers = list(database.scalars(select(Customer).order_by(Customer.number)))
+        return render_template("home.html", customers=customers)
+
+    @app.get("/customers/<number>")
+    def customer(number):
+        with sessions() as database:
+            found = database.get(Customer, number) or abort(404)
+            newest = select(Document).where(Document.customer_number == number)
+            documents = list(database.scalars(newest.order_by(Document.date.desc())))
+        return render_template("customer.html", customer=found, documents=documents)
+
+    @app.get("/customers/<number>/invoice-mail/<document>")
+    def invoice_mail(number, document):
+        """What the ERP's own invoice mail says: the link goes to the page of this very invoice."""
+        with sessions() as database:
+            found = database.get(Document, document)
+            customer = database.get(Customer, number)
+        if found is None or customer is None or found.customer_number != number:
+            abort(404)
+        try:
+            portal.tokens.ensure(number, by=session["user"])
+            link = portal.tokens.link(number, by=session["user"])
+        except PortalError as error:
+            link, why = None, str(error)
+            return render_template("mail.txt", customer=customer, document=found, why=why), 409
+        text = render_template("mail.txt", customer=customer, document=found, link=link)
+        return text, 200, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}

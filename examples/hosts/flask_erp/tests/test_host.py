@@ -1,0 +1,148 @@
+"""What is this host's own: its login decides who is staff, and its invoice mail brings the link."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from erp.app import make_app
+from erp.models import User
+from erp.sample_data import ANA, BEN, HARBOUR, KOPI, MUELLER
+
+from basis_portal import DocumentKind
+
+ADDRESS = "http://127.0.0.1:8010"
+MAILS = f"/customers/{KOPI}/invoice-mail"
+RUN = Path(__file__).parents[1] / "run.py"
+
+
+def path_of(portal, customer=KOPI):
+    """The path of a customer's link."""
+    portal.tokens.ensure(customer, by=ANA)
+    return portal.tokens.link(customer, by=ANA).removeprefix(ADDRESS)
+
+
+def test_a_link_opens_the_customers_own_page(portal, browser):
+    """Without any login; what the ledger says is what the page says."""
+    page = browser.get(path_of(portal))
+    assert page.status_code == 200
+    assert "Kopi Nusantara" in page.text
+    access = portal.open(path_of(portal).rpartition("/")[2], record=False)
+    statement = access.statement().by_currency["EUR"]
+    assert statement.closing_balance == Decimal(1680 + 1250 + 1500 - 1680 - 800 - 125)
+    assert statement.aging.total == statement.closing_balance
+    numbers = {one.number for one in access.documents(DocumentKind.SALES_INVOICE).items}
+    assert numbers == {"INV-1031", "INV-1042", "INV-1051", "INV-1047"}  # no draft
+
+
+def test_what_was_cancelled_is_not_shown_and_counts_as_nothing(portal):
+    """Its reversal stands on the statement on its own day."""
+    access = portal.open(path_of(portal, MUELLER).rpartition("/")[2], record=False)
+    invoices = access.documents(DocumentKind.SALES_INVOICE).items
+    assert [one.number for one in invoices] == ["INV-1045"]
+    numbers = [line.number for line in access.statement().by_currency["EUR"].lines]
+    assert {"INV-1044", "Cancels INV-1044"} <= set(numbers)
+
+
+def test_foreign_and_forged_addresses_open_nothing(portal, browser):
+    """404 for the document of another, 403 for a link that was changed."""
+    link = path_of(portal)
+    assert browser.get(f"{link}/document/SU5WLTEwNDU").status_code == 404
+    assert browser.get(f"{link[:-1]}{'A' if link[-1] != 'A' else 'B'}").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", f"/customers/{KOPI}", f"{MAILS}/INV-1042"])
+def test_the_erp_is_for_staff(browser, path):
+    """Whoever is not signed in is led to the login."""
+    answer = browser.get(path)
+    assert (answer.status_code, answer.location) == (302, "/login")
+
+
+def test_the_login_of_the_erp_opens_the_staff_pages(browser, sign_in, portal):
+    """Nobody gets in without; ana manages, ben looks; who signs out is out."""
+    assert browser.get("/settings/portal").status_code == 403
+    assert sign_in(ANA, "wrong").get("/settings/portal").status_code == 403
+    assert sign_in("nobody").get("/settings/portal").status_code == 403
+    ana = sign_in(ANA)
+    page = ana.get("/settings/portal/tokens")
+    assert page.status_code == 200
+    assert sign_in(BEN).get("/settings/portal").status_code == 200
+    ana.post("/logout")
+    assert ana.get("/settings/portal").status_code == 403
+
+
+def test_who_may_only_look_changes_nothing(sign_in, portal):
+    """Nor sees a link."""
+    link = path_of(portal)
+    ben = sign_in(BEN)
+    assert link.rpartition("/")[2] not in ben.get(f"/settings/portal/tokens?q={KOPI}").text
+    assert "disabled" in ben.get("/settings/portal").text
+    before = portal.settings.get()
+    assert ben.post("/settings/portal", data={"enabled": ""}).status_code in (400, 403)
+    assert portal.settings.get() == before
+
+
+def test_a_user_who_was_removed_is_out_at_once(sign_in, sessions):
+    """The session's cookie alone is not enough."""
+    with sessions.begin() as database:
+        database.add(User(name="cem", password_hash=database.get(User, ANA).password_hash))
+    cem = sign_in("cem")
+    assert cem.get("/settings/portal").status_code == 200
+    with sessions.begin() as database:
+        database.delete(database.get(User, "cem"))
+    assert cem.get("/settings/portal").status_code == 403
+
+
+def test_the_invoice_mail_brings_the_link(sign_in, portal, browser):
+    """The same link each time while it is active; one for each customer."""
+    ana = sign_in(ANA)
+    text = ana.get(f"{MAILS}/INV-1042").text
+    link = re.search(rf"^{ADDRESS}(/portal/\S+)$", text, re.MULTILINE)[1]
+    assert browser.get(link).status_code == 200
+    assert link in ana.get(f"{MAILS}/INV-1051").text
+    assert ana.get(f"/customers/{MUELLER}/invoice-mail/INV-1042").status_code == 404
+
+
+def test_whom_staff_revoked_the_mail_brings_no_link(sign_in, portal, browser):
+    """And says so to staff."""
+    link = path_of(portal, MUELLER)
+    portal.tokens.revoke(MUELLER, by=ANA, reason="left")
+    assert browser.get(link).status_code == 403
+    refused = sign_in(ANA).get(f"/customers/{MUELLER}/invoice-mail/INV-1045")
+    assert (refused.status_code, "http" in refused.text) == (409, False)
+    assert sign_in(ANA).get(f"/customers/{HARBOUR}/invoice-mail/INV-1020").status_code == 409
+    portal.tokens.regenerate(MUELLER, by=ANA)
+
+
+def test_the_second_start_finds_what_the_first_made(portal, folder):
+    """Links go on working, and nothing is made twice."""
+    link = path_of(portal)
+    again = make_app(folder, ADDRESS)
+    assert again.test_client().get(link).status_code == 200
+
+
+def test_it_starts_by_one_command_and_ends_cleanly(tmp_path):
+    """It prints where everything is, answers, and a polite kill ends it with status 0."""
+    command = [sys.executable, str(RUN), "--port", "8730", "--data", str(tmp_path / "data")]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = []
+    for line in running.stdout:
+        said.append(line)
+        if line.startswith("Ctrl+C"):
+            break
+    try:
+        link = re.search(r"(http://127\.0\.0\.1:\d+/portal/\S+)", "".join(said))[1]
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with contextlib.closing(opener.open(link, timeout=20)) as answer:
+            assert answer.status == 200
+    finally:
+        os.kill(running.pid, signal.SIGTERM)
+        out, err = running.communicate(timeout=20)
+    assert (running.returncode, out, err) == (0, "", "")
+    assert link.rpartition("/")[2] not in err
