@@ -54,7 +54,7 @@ HOSTS = Path("examples", "hosts")
 def tests(session: nox.Session) -> None:
     """Run the tests on the present Python, on all cores, as deep as fits into five minutes."""
     session.install("-e", ".[demo,test]")
-    session.run("pytest", *ON_ALL_CORES, *session.posargs)
+    session.run("python", "-m", "pytest", *ON_ALL_CORES, *session.posargs)
 
 
 @nox.session
@@ -63,7 +63,7 @@ def deep(session: nox.Session) -> None:
     session.install("-e", ".[demo,test]")
     session.run("coverage", "erase")
     measured = ["--cov", "--cov-report=", *session.posargs]
-    session.run("pytest", *ON_ALL_CORES, *measured, env={DEEP: "1"})
+    session.run("python", "-m", "pytest", *ON_ALL_CORES, *measured, env={DEEP: "1"})
     if session.posargs:
         return
     session.run("coverage", "report", f"--include={','.join(WHOLE)}", "--fail-under=100")
@@ -97,7 +97,7 @@ def lowest(session: nox.Session) -> None:
     session.install("-e", ".[demo,test]", *LOWEST)
     is_deep = os.environ.get(DEEP, "") not in ("", "0")
     which = ["--ignore=tests/browser"] if is_deep else OF_DEPENDENCIES
-    session.run("pytest", *ON_ALL_CORES, *which, *session.posargs)
+    session.run("python", "-m", "pytest", *ON_ALL_CORES, *which, *session.posargs)
 
 
 @nox.session
