@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime as dt
+import itertools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -21,7 +22,7 @@ from ..errors import StorageError
 
 if TYPE_CHECKING:
     from ..repositories import FullStorage
-    from ..storage._place import Place
+    from ..storage._place import Finding, Place
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -33,9 +34,10 @@ Makes the tables of the configured storage, or makes them the newest, and prints
 to which. Several may run at once, and one that is killed has done each step wholly or not at all.
 """
 _CHECK = """\
-Looks at the configured storage and changes nothing: whether its tables are the newest, whether
-file or server keep what they are given, and whether the rows keep the rules. One line each: ok,
-warning or WRONG. The status is 1 where something is wrong.
+Looks at all that is configured and changes nothing: whether the tables are the newest, whether
+file or server keep what they are given, whether the rows keep the rules, and keys, address and
+clock; with --proxy also whether base_url leads to the customers' pages with all their headers. One
+line each: ok, warning or WRONG. The status is 1 where something is wrong.
 """
 _BACKUP = """\
 Writes a consistent copy of the configured storage to an SQLite file while the portal goes on.
@@ -64,6 +66,9 @@ def add_commands(commands: Any) -> None:
     )
     _add_json(shown)
     check = add_command(commands, "check", _check, "see whether all is well", _CHECK)
+    check.add_argument(
+        "--proxy", action="store_true", help="ask base_url, and look at what the proxy lets through"
+    )
     _add_json(check)
     backup = add_command(commands, "backup", _backup, "write a consistent copy", _BACKUP)
     backup.add_argument("file", metavar="FILE", type=file_name, help="the new file")
@@ -165,9 +170,10 @@ def _check(options: argparse.Namespace) -> int:
     from ..storage._place import Verdict
 
     shown = {Verdict.OK: "ok", Verdict.WARNING: "warning", Verdict.WRONG: "WRONG"}
-    found = []
-    with _configured(options) as place:
-        for one in findings(place):
+    found: list[Finding] = []
+    config = read_configuration(options)
+    with contextlib.closing(_place(options, config)) as place:
+        for one in itertools.chain(findings(place), _beyond(options, config, found)):
             found.append(one)
             if not options.json:
                 print(f"{shown[one.verdict]:8} {one.about}: {one.text}")
@@ -175,6 +181,19 @@ def _check(options: argparse.Namespace) -> int:
         checks = [{"about": f.about, "verdict": f.verdict.value, "text": f.text} for f in found]
         _print_json({"storage": place.name, "checks": checks})
     return int(any(one.verdict is Verdict.WRONG for one in found))
+
+
+def _beyond(
+    options: argparse.Namespace, config: Configuration, found: Sequence[Finding]
+) -> Iterator[Finding]:
+    """What is looked at besides the storage; that must be sound for it, or opening changes it."""
+    from ..storage._place import Verdict
+    from .doctor import portal_findings, proxy_findings
+
+    if all(one.verdict is Verdict.OK for one in found if one.about in ("tables", "log")):
+        yield from portal_findings(config, lambda: configured_storage(options, config))
+    if options.proxy:
+        yield from proxy_findings(config.need("base_url"))
 
 
 def _backup(options: argparse.Namespace) -> int:

@@ -1,0 +1,146 @@
+"""What `basis-portal check` looks at besides the storage: keys, address, clock, and the proxy."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import http.client
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..clock import system_clock
+from ..configuration import Configuration
+from ..domain.portal_token import TokenStatus
+from ..errors import PortalError
+from ..storage._place import Finding, Verdict
+
+if TYPE_CHECKING:
+    from ..portal import Portal
+    from ..repositories import FullStorage
+
+OK, WARNING, WRONG = Verdict.OK, Verdict.WARNING, Verdict.WRONG
+
+SECONDS = 10.0
+_AHEAD = dt.timedelta(minutes=1)
+_NOBODYS = f"{'A' * 22}.{'A' * 43}"
+"""Of the form of a link, and signed by nobody."""
+_ELSEWHERE = "elsewhere.invalid"
+
+
+def portal_findings(config: Configuration, storage: Callable[[], FullStorage]) -> Iterator[Finding]:
+    """Keys, address, links of dropped keys and clock, where keys or address are configured."""
+    if not (config.secret_keys or config.base_url):
+        return
+    if not (config.secret_keys and config.base_url):
+        missing = "base_url is" if config.secret_keys else "secret_keys are"
+        yield Finding("keys", WARNING, f"{missing} not configured; keys were not looked at")
+        return
+    with contextlib.closing(storage()) as opened:
+        yield from _of_portal(config, opened)
+
+
+def _of_portal(config: Configuration, storage: FullStorage) -> Iterator[Finding]:
+    from ..portal import Portal
+
+    try:
+        portal = Portal(storage, secret_keys=config.secret_keys, base_url=config.need("base_url"))
+    except PortalError as error:
+        yield Finding("keys and address", WRONG, str(error))
+        return
+    count = len(config.secret_keys)
+    yield Finding("keys", OK, f"{count} {'key' if count == 1 else 'keys'}, the newest signs")
+    if urlsplit(portal.base_url).scheme != "https":
+        yield Finding("address", WARNING, "base_url is not https: links can be read on the way")
+    else:
+        yield Finding("address", OK, "https")
+    yield _dropped(portal)
+    yield _clock(storage)
+
+
+def _dropped(portal: Portal) -> Finding:
+    """Active tokens whose mailed links no key opens any more."""
+    known, dead, after = set(portal.tokens.key_fingerprints), 0, None
+    while True:
+        page = portal.tokens.list(status=TokenStatus.ACTIVE, after=after, limit=200)
+        dead += sum(token.key_fingerprint not in known for token in page.items)
+        if (after := page.next) is None:
+            break
+    if not dead:
+        return Finding("links", OK, "each active token was issued under a key that is listed")
+    text = f"{dead} active tokens were issued under keys that are not listed: links that were sent "
+    return Finding("links", WARNING, f"{text}are dead. Send them anew, or list the key again")
+
+
+def _clock(storage: FullStorage) -> Finding:
+    """The clock of this machine against the newest line of the audit trail."""
+    newest = storage.audit.page(limit=1)
+    ahead = newest[0][1].at - system_clock() if newest else dt.timedelta(0)
+    if ahead > _AHEAD:
+        text = (
+            "the newest line of the audit trail is {} in the future: set the clock of this machine"
+        )
+        return Finding("clock", WRONG, text.format(str(ahead).partition(".")[0]))
+    return Finding("clock", OK, "not behind the audit trail")
+
+
+# --- through the proxy --------------------------------------------------------------------
+
+
+def proxy_findings(base_url: str) -> Iterator[Finding]:
+    """Ask for a link that nobody has, as a customer's browser would, and look at the answer."""
+    try:
+        from ..web.headers import security_headers
+    except ImportError as error:
+        yield Finding("proxy", WARNING, f"not looked at: {error}")
+        return
+    try:
+        status, headers, _ = _ask(base_url)
+    except (OSError, http.client.HTTPException) as error:
+        yield Finding(
+            "proxy", WRONG, f"base_url cannot be reached: {type(error).__name__}: {error}"
+        )
+        return
+    if status != http.client.FORBIDDEN:
+        text = f"a link that nobody has is answered {status} and not 403: base_url does not lead to"
+        yield Finding("proxy", WRONG, f"{text} the customer's pages")
+        return
+    yield Finding("proxy", OK, "base_url leads to the customer's pages")
+    wanted = security_headers(https=base_url.startswith("https:"), scripts=False)
+    yield _headers(wanted, headers)
+    if "set-cookie" in headers:
+        yield Finding("cookies", WRONG, "the proxy sets a cookie on customers' pages: let it not")
+    yield _host(base_url)
+
+
+def _headers(wanted: Mapping[str, str], found: Mapping[str, str]) -> Finding:
+    wrong = [name for name, value in wanted.items() if found.get(name.lower()) != value]
+    if wrong:
+        text = (
+            f"do not arrive as the pages send them: {', '.join(wrong)}. Let the proxy pass them on"
+        )
+        return Finding("headers", WRONG, text)
+    return Finding("headers", OK, f"all {len(wanted)} arrive")
+
+
+def _host(base_url: str) -> Finding:
+    """A Host header of somebody else's, which must come back in nothing."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        _, headers, body = _ask(base_url, host=_ELSEWHERE)
+        if _ELSEWHERE in body or any(_ELSEWHERE in value for value in headers.values()):
+            text = "a Host header of another name comes back in the answer: refuse other names"
+            return Finding("host name", WRONG, text)
+    return Finding("host name", OK, "another Host header comes back in nothing")
+
+
+def _ask(base_url: str, host: str | None = None) -> tuple[int, dict[str, str], str]:
+    """Status, headers and body; no redirect is followed. Raises `OSError`, `HTTPException`."""
+    place = urlsplit(base_url)
+    kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
+    connection = kind(place.hostname or "", place.port, timeout=SECONDS)
+    with contextlib.closing(connection):
+        path = f"{place.path.rstrip('/')}/{_NOBODYS}"
+        connection.request("GET", path, headers={"Host": host} if host else {})
+        answer = connection.getresponse()
+        body = answer.read(1_000_000).decode("utf-8", "replace")
+        return answer.status, {name.lower(): text for name, text in answer.getheaders()}, body
