@@ -59,11 +59,17 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """Run the tests in all their variations and at full length, and hold the branch coverage."""
+    """Run the tests in all their variations and at full length, and hold the branch coverage.
+
+    In one process: in the workers of xdist what is traced gets lost after tests by Hypothesis.
+    """
     session.install("-e", ".[demo,test]")
     session.run("coverage", "erase")
-    measured = ["--cov", "--cov-report=", *session.posargs]
-    session.run("python", "-m", "pytest", *ON_ALL_CORES, *measured, env={DEEP: "1"})
+    env = {DEEP: "1"}
+    session.run(
+        "coverage", "run", "-m", "pytest", "-q", "-p", "no:xdist", *session.posargs, env=env
+    )
+    session.run("coverage", "combine", "--quiet")
     if session.posargs:
         return
     session.run("coverage", "report", f"--include={','.join(WHOLE)}", "--fail-under=100")

@@ -153,17 +153,21 @@ class Privacy:
 
         def work(unit: UnitOfWork) -> Moved:
             latest = unit.tokens.latest([customer_id]).get(customer_id)
-            for token in unit.tokens.end(
+            ended = unit.tokens.end(
                 [latest.id] if latest else [], at=now, by=who, how=EndedAs.REPLACED
-            ):
-                unit.audit.append(
-                    [AuditEntry(now, AuditEvent.ENDED, who, customer_id, token.id, Cause.REPLACED)]
-                )
+            )
             moved = Moved(
                 unit.tokens.move_customer(customer_id, new_id),
                 unit.messages.move_customer(customer_id, new_id),
                 unit.mails.move_customer(customer_id, new_id),
                 unit.audit.move_customer(customer_id, new_id),
+            )
+            # Under the new id at once: what the host is told is what stands in the trail.
+            unit.audit.append(
+                [
+                    AuditEntry(now, AuditEvent.ENDED, who, new_id, token.id, Cause.REPLACED)
+                    for token in ended
+                ]
             )
             if any(attrs.astuple(moved)):
                 detail = f"from: {customer_id!r}"[:DETAIL_LIMIT]

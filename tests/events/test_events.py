@@ -102,6 +102,7 @@ USE_CASES: dict[str, tuple[Callable[[World], object], list[str]]] = {
     "save, unchanged": (lambda w: w.portal.settings.save(ON), []),
     "export": (lambda w: w.portal.privacy.export("C-1001"), ["exported"]),
     "erase": (lambda w: w.portal.privacy.erase("C-1001"), ["ended", "erased"]),
+    "move": (lambda w: w.portal.privacy.move("C-1001", "C-1002"), ["ended", "moved"]),
     "prune": (
         lambda w: w.portal.privacy.prune(tokens_before=w.clock.now - dt.timedelta(days=9)),
         ["pruned"],
