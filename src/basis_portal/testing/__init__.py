@@ -6,7 +6,14 @@ modules: ``from basis_portal.testing import builders, strategies``.
 
 from __future__ import annotations
 
-import pytest
+try:
+    import hypothesis  # noqa: F401
+    import pytest
+except ModuleNotFoundError as _missing:
+    raise ModuleNotFoundError(
+        "basis_portal.testing needs pytest and Hypothesis: pip install 'basis-portal[testing]'",
+        name=_missing.name,
+    ) from _missing
 
 # Before they are imported: failing assertions of the kits then show their values.
 pytest.register_assert_rewrite(
