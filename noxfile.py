@@ -86,11 +86,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check our types strictly, and that a stranger's type checker knows all of them."""
+    """Check our types strictly, and those of a stranger's code over the installed package."""
     session.install(".[test]", "mypy==2.4.1", "pyright==1.1.414")
     session.run("mypy")
-    # From another folder: it is the installed package that is checked.
+    strangers = str(Path("tests", "typing").resolve())
+    # From another folder and without our configuration: it is the installed package that is used.
     with session.chdir(session.create_tmp()):
+        session.run("mypy", "--config-file=", "--strict", strangers)
+        session.run("pyright", "--project", strangers)
         session.run("pyright", "--verifytypes", "basis_portal", "--ignoreexternal")
 
 
