@@ -9,7 +9,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["tests", "lint", "types", "lowest", "docs", "hosts"]
+nox.options.sessions = ["tests", "lint", "types", "lowest", "docs", "hosts", "package"]
 nox.options.default_venv_backend = "venv"
 
 LOWEST = [
@@ -23,6 +23,7 @@ LOWEST = [
     "babel==2.12.1",
     "psycopg[binary]==3.1.4",  # the first with binaries for Python 3.11
     "psycopg-pool==3.1",
+    "reportlab==4.2.0",
     "hypothesis==6.100",
     "pytest==8.0",
     "pytest-xdist==3.5",
@@ -140,6 +141,20 @@ def tryton(session: nox.Session) -> None:
     session.install("-r", f"{HOSTS}/tryton_erp/requirements.txt")
     file = session.posargs or [str(Path("..", "shared", "data", "receivables.csv"))]
     session.run("python", f"{HOSTS}/tryton_erp/compare.py", *file)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the wheel once, and try it as others install it: extras, Pythons, lowest versions."""
+    session.install("build", "twine", "hatchling>=1.26")
+    session.run("python", "-m", "tests.packaging", "package", *LOWEST)
+
+
+@nox.session
+def pythons(session: nox.Session) -> None:
+    """Run all tests over the built wheel on each supported Python that is here."""
+    session.install("build", "twine", "hatchling>=1.26")
+    session.run("python", "-m", "tests.packaging", "pythons", *session.posargs)
 
 
 @nox.session

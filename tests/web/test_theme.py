@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.web.conftest import SELLER
 from werkzeug.test import Client
 
-from basis_portal import InvalidValue, Portal, Seller
+from basis_portal import InvalidValue, Portal, Seller, web
 from basis_portal.web import HostLinks, Staff, Theme, customer_app, staff_app
 from basis_portal.web.colours import DARK, ENOUGH, LIGHT, contrast, ink_on, stylesheet
 from basis_portal.web.templating import _Compiled
@@ -41,7 +41,7 @@ def test_a_colour_becomes_a_link_only_where_it_can_be_read(colour: str) -> None:
 
 def test_the_backgrounds_are_those_of_the_stylesheet() -> None:
     """What the colours are tested against is what the pages have."""
-    css = Path(__file__).parents[2] / "src/basis_portal/web/static/portal.css"
+    css = Path(web.__file__).parent / "static/portal.css"
     text = css.read_text(encoding="utf-8")
     light, dark = text.split("@media screen and (prefers-color-scheme: dark)")[:2]
     for found, expected in ((light, LIGHT), (dark, DARK)):
