@@ -434,6 +434,7 @@ def test_nothing_in_it_leads_to_the_portal() -> None:
     found = reader_of(content)
     streams = [one.get_contents() for one in found.pages]
     whole = content + b"".join(one.get_data() for one in streams if one)
+    whole = whole.replace(b"http://www.reportlab.com", b"")  # older ones sign with their own
     for word in (b"http", b"/URI", b"erp.example", CUSTOMER_ID.encode()):
         assert word not in whole
     assert {key: value for key, value in (found.metadata or {}).items() if value} == {
