@@ -9,7 +9,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.4.15"
-nox.options.sessions = ["tests", "lint", "types", "lowest", "docs", "hosts", "package"]
+nox.options.sessions = ["tests", "lint", "types", "lowest", "docs", "hosts"]
 nox.options.default_venv_backend = "venv"
 
 LOWEST = [
@@ -53,7 +53,7 @@ HOSTS = Path("examples", "hosts")
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests on the present Python, on all cores, as deep as fits into five minutes."""
+    """Run the tests on the present Python, on all cores, as deep as is for a desk."""
     session.install("-e", ".[demo,test]")
     session.run("python", "-m", "pytest", *ON_ALL_CORES, *session.posargs)
 

@@ -1,4 +1,4 @@
-"""How deep the tests go: at a desk in five minutes, in all their variations by `nox -s deep`.
+"""How deep the tests go: at a desk quickly, in all their variations by `nox -s deep`.
 
 At the usual depth a test that is made for several storages, or for several kinds of visitor, runs
 for one of them; which one differs from test to test, and is always the same for a test. Hypothesis

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -14,6 +15,7 @@ import pytest
 from tests.cli.places import BASE_URL, KEY
 
 from basis_portal import Portal, PortalConfig, system_clock
+from basis_portal.operate import doctor
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing.builders import a_customer, an_audit_entry
 
@@ -201,3 +203,29 @@ def test_an_address_where_nobody_answers(
     monkeypatch.setenv("BASIS_PORTAL_BASE_URL", "http://127.0.0.1:9/portal")
     verdict, text = verdicts(run, "--proxy")["proxy"]
     assert (verdict, "cannot be reached" in text) == ("wrong", True)
+
+
+def test_a_server_that_drips_its_answer(
+    configured: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps nobody for longer than was said, whatever it still has to tell."""
+    monkeypatch.setattr(doctor, "SECONDS", 0.5)
+    ended, drops = threading.Event(), list[int]()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\n")
+            while not ended.wait(0.05):
+                drops.append(connection.send(b"X"))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=drip, args=[listener], daemon=True)
+        server.start()
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("BASIS_PORTAL_BASE_URL", f"http://127.0.0.1:{port}/portal")
+        verdict, text = verdicts(run, "--proxy")["proxy"]
+        assert len(drops) > 1, "the control: each drop came in time"
+        ended.set()
+        server.join(20)
+    assert (verdict, "no whole answer within 0.5 seconds" in text) == ("wrong", True)

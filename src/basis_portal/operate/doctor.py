@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import http.client
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from socket import SHUT_RDWR
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,6 +29,7 @@ _AHEAD = dt.timedelta(minutes=1)
 _NOBODYS = f"{'A' * 22}.{'A' * 43}"
 """Of the form of a link, and signed by nobody."""
 _ELSEWHERE = "elsewhere.invalid"
+_MOST = 1_000_000  # bytes of an answer that are looked at
 
 
 def portal_findings(config: Configuration, storage: Callable[[], FullStorage]) -> Iterator[Finding]:
@@ -96,12 +100,12 @@ def proxy_findings(base_url: str) -> Iterator[Finding]:
         return
     try:
         status, headers, _ = _ask(base_url)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, HTTPException) as error:
         yield Finding(
             "proxy", WRONG, f"base_url cannot be reached: {type(error).__name__}: {error}"
         )
         return
-    if status != http.client.FORBIDDEN:
+    if status != HTTPStatus.FORBIDDEN:
         text = f"a link that nobody has is answered {status} and not 403: base_url does not lead to"
         yield Finding("proxy", WRONG, f"{text} the customer's pages")
         return
@@ -125,7 +129,7 @@ def _headers(wanted: Mapping[str, str], found: Mapping[str, str]) -> Finding:
 
 def _host(base_url: str) -> Finding:
     """A Host header of somebody else's, which must come back in nothing."""
-    with contextlib.suppress(OSError, http.client.HTTPException):
+    with contextlib.suppress(OSError, HTTPException):
         _, headers, body = _ask(base_url, host=_ELSEWHERE)
         if _ELSEWHERE in body or any(_ELSEWHERE in value for value in headers.values()):
             text = "a Host header of another name comes back in the answer: refuse other names"
@@ -134,13 +138,35 @@ def _host(base_url: str) -> Finding:
 
 
 def _ask(base_url: str, host: str | None = None) -> tuple[int, dict[str, str], str]:
-    """Status, headers and body; no redirect is followed. Raises `OSError`, `HTTPException`."""
-    place = urlsplit(base_url)
-    kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
-    connection = kind(place.hostname or "", place.port, timeout=SECONDS)
-    with contextlib.closing(connection):
-        path = f"{place.path.rstrip('/')}/{_NOBODYS}"
-        connection.request("GET", path, headers={"Host": host} if host else {})
-        answer = connection.getresponse()
-        body = answer.read(1_000_000).decode("utf-8", "replace")
-        return answer.status, {name.lower(): text for name, text in answer.getheaders()}, body
+    """Status, headers and body; no redirect is followed. Raises `OSError`, `HTTPException`.
+
+    On a thread of its own, as a server that drips its answer would keep us for ever.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        place = urlsplit(base_url)
+        kind = HTTPSConnection if place.scheme == "https" else HTTPConnection
+        connection = kind(place.hostname or "", place.port, timeout=SECONDS)
+        asked = pool.submit(_answer, connection, f"{place.path.rstrip('/')}/{_NOBODYS}", host)
+        try:
+            return asked.result(SECONDS)
+        except TimeoutError:
+            raise TimeoutError(f"no whole answer within {SECONDS:g} seconds") from None
+        finally:
+            _hang_up(connection)
+
+
+def _answer(
+    connection: HTTPConnection, path: str, host: str | None
+) -> tuple[int, dict[str, str], str]:
+    connection.request("GET", path, headers={"Host": host} if host else {})
+    answer = connection.getresponse()
+    body = answer.read(_MOST).decode("utf-8", "replace")
+    return answer.status, {name.lower(): text for name, text in answer.getheaders()}, body
+
+
+def _hang_up(connection: HTTPConnection) -> None:
+    """Close it under whoever still reads, who gets an error or an end."""
+    if connection.sock is not None:
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(SHUT_RDWR)
+    connection.close()

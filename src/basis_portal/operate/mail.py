@@ -263,7 +263,7 @@ def _mailer(options: argparse.Namespace) -> Mailer:
     from ..mail import Mailer
 
     name = options.mailer or os.environ.get(VARIABLE, "")
-    return application_object(name, Mailer, "--mailer", VARIABLE)
+    return application_object(name, Mailer, "basis_portal.mail.Mailer", "--mailer", VARIABLE)
 
 
 def _check_packages() -> None:

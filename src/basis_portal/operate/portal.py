@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime as dt
 import importlib
 import json
 import os
@@ -69,7 +70,7 @@ def the_portal(options: argparse.Namespace) -> Iterator[Portal]:
     from ..portal import Portal
 
     if name := options.portal or os.environ.get(VARIABLE):
-        yield application_object(name, Portal, "--portal", VARIABLE)
+        yield application_object(name, Portal, "basis_portal.Portal", "--portal", VARIABLE)
         return
     config = read_configuration(options)
     keys, base_url = config.need("secret_keys"), config.need("base_url")
@@ -77,8 +78,8 @@ def the_portal(options: argparse.Namespace) -> Iterator[Portal]:
         yield Portal(storage, secret_keys=keys, base_url=base_url)
 
 
-def application_object(name: str, kind: type[T], option: str, variable: str) -> T:
-    """What the application calls MODULE:NAME, or what it makes.
+def application_object(name: str, kind: type[T], called: str, option: str, variable: str) -> T:
+    """What the application calls MODULE:NAME, or what it makes; ``called`` is its kind in public.
 
     Raises `ConfigurationError` where it cannot be had or is of another kind.
     """
@@ -97,10 +98,7 @@ def application_object(name: str, kind: type[T], option: str, variable: str) -> 
             f"{name!r} cannot be used: {type(error).__name__}: {error}"
         ) from None
     if not isinstance(found, kind):
-        raise ConfigurationError(
-            f"{name!r} is no {kind.__module__.removesuffix('.portal').removesuffix('.mailer')}."
-            f"{kind.__name__}, and makes none"
-        )
+        raise ConfigurationError(f"{name!r} is no {called}, and makes none")
     return found
 
 
@@ -146,6 +144,15 @@ def print_json(facts: object) -> None:
     print(json.dumps(to_jsonable(facts)))
 
 
+def tell(options: argparse.Namespace, facts: object, words: str) -> int:
+    """Print facts as JSON for programs, or words for people; the status of what went well."""
+    if options.json:
+        print_json(facts)
+    else:
+        print(words)
+    return 0
+
+
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns as wide as they must be, below their headings."""
     from ..demo.text import table
@@ -159,6 +166,6 @@ def one_line(text: str | None) -> str:
     return "".join(c if c.isprintable() else " " for c in text or "")
 
 
-def shown(instant: Any) -> str:
+def shown(instant: dt.datetime | None) -> str:
     """An instant in UTC, to the minute; nothing for None."""
     return "" if instant is None else f"{instant:%Y-%m-%d %H:%M}Z"

@@ -7,8 +7,6 @@ import json
 import os
 from typing import Any
 
-import attrs
-
 from .portal import (
     add_by,
     add_group,
@@ -16,7 +14,7 @@ from .portal import (
     add_yes,
     confirm,
     one_line,
-    print_json,
+    tell,
     the_portal,
 )
 from .storages import file_name
@@ -37,6 +35,9 @@ _MOVE = """\
 Gives all of it to the id NEW, for a customer that the host merged or renumbered; the old link ends.
 Repeating it changes nothing.
 """
+
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 def add_privacy(commands: Any) -> None:
@@ -66,13 +67,7 @@ def _export(options: argparse.Namespace) -> int:
         return 0
     with open(os.open(options.output, _NEW, 0o600), "w", encoding="utf-8") as file:
         file.write(f"{text}\n")
-    print_json({"file": options.output}) if options.json else print(
-        f"Written to {options.output!r}."
-    )
-    return 0
-
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    return tell(options, {"file": options.output}, f"Written to {options.output!r}.")
 
 
 def _erase(options: argparse.Namespace) -> int:
@@ -80,21 +75,15 @@ def _erase(options: argparse.Namespace) -> int:
         customer = one_line(options.customer)
         confirm(options, f"All that is held about {customer} is forgotten for good.", customer)
         pseudonym = portal.privacy.erase(options.customer, by=options.by)
-    if options.json:
-        print_json({"pseudonym": pseudonym})
-    else:
-        print(f"Erased. In the audit trail {customer} is {pseudonym} from now on.")
-    return 0
+    words = f"Erased. In the audit trail {customer} is {pseudonym} from now on."
+    return tell(options, {"pseudonym": pseudonym}, words)
 
 
 def _move(options: argparse.Namespace) -> int:
     with the_portal(options) as portal:
         moved = portal.privacy.move(options.customer, options.new, by=options.by)
-    if options.json:
-        print_json(attrs.asdict(moved))
-    else:
-        print(
-            f"Moved {moved.tokens} tokens, {moved.messages} messages and notes, {moved.mails} "
-            f"e-mails and {moved.audit_entries} audit entries."
-        )
-    return 0
+    words = (
+        f"Moved {moved.tokens} tokens, {moved.messages} messages and notes, {moved.mails} e-mails "
+        f"and {moved.audit_entries} audit entries."
+    )
+    return tell(options, moved, words)

@@ -102,4 +102,6 @@ def _tell(options: argparse.Namespace, stored: StoredSettings) -> int:
 
 
 def _shown(value: object) -> str:
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)

@@ -90,7 +90,7 @@ def add_commands(commands: Any) -> None:
         prune.add_argument(
             f"--{name}-days",
             metavar="N",
-            type=_days,
+            type=days,
             help=f"remove {what} older than N days, 1 or more",
         )
     prune.add_argument("--by", metavar="NAME", help="who asks for it; 'system' without it")
@@ -136,7 +136,8 @@ def file_name(text: str) -> str:
     return text
 
 
-def _days(text: str) -> int:
+def days(text: str) -> int:
+    """An argument that is a number of days."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_DAYS):
         raise argparse.ArgumentTypeError(f"must be a whole number of days from 1 to {_MOST_DAYS}")
     return int(text)

@@ -17,8 +17,10 @@ from .portal import (
     print_json,
     print_table,
     shown,
+    tell,
     the_portal,
 )
+from .storages import days
 
 _TOKENS = """\
 Lists, issues and ends portal tokens. A link is a secret: "link" alone prints it, which is audited.
@@ -51,7 +53,7 @@ def add_tokens(commands: Any) -> None:
     listing = add_portal_command(verbs, "list", _list, "who may enter", _LIST)
     listing.add_argument("--status", choices=[one.value for one in TokenStatus], help="only such")
     listing.add_argument(
-        "--expiring-within", metavar="DAYS", type=_days, help="only what expires within DAYS"
+        "--expiring-within", metavar="DAYS", type=days, help="only what expires within DAYS"
     )
     listing.add_argument("--after", metavar="TEXT", help="go on where an earlier list ended")
     listing.add_argument("--limit", metavar="N", type=int, default=50, help="1 to 200, 50 without")
@@ -76,12 +78,6 @@ def _verb(verbs: Any, name: str, run: Any, help: str, description: str) -> argpa
     parser.add_argument("customer", metavar="CUSTOMER", help="the customer's id")
     add_by(parser)
     return parser
-
-
-def _days(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 36500):
-        raise argparse.ArgumentTypeError("must be a whole number of days from 1 to 36500")
-    return int(text)
 
 
 # --- the commands -------------------------------------------------------------------------
@@ -116,7 +112,7 @@ def _list(options: argparse.Namespace) -> int:
 def _generate(options: argparse.Namespace) -> int:
     with the_portal(options) as portal:
         token = portal.tokens.generate(options.customer, by=options.by, days=options.days)
-        return _tell(options, "Generated", token, portal.now())
+        return _generated(options, token, portal.now())
 
 
 def _regenerate(options: argparse.Namespace) -> int:
@@ -124,19 +120,17 @@ def _regenerate(options: argparse.Namespace) -> int:
         token = portal.tokens.regenerate(
             options.customer, by=options.by, days=options.days, if_current=options.if_current
         )
-        return _tell(options, "Generated", token, portal.now())
+        return _generated(options, token, portal.now())
 
 
 def _revoke(options: argparse.Namespace) -> int:
     with the_portal(options) as portal:
         token = portal.tokens.revoke(options.customer, by=options.by, reason=options.reason)
-        if options.json:
-            print_json({"revoked": token and _facts(token, portal.now())})
-        elif token:
-            print(f"Revoked token {short_id(token.id)}... of {one_line(options.customer)}.")
-        else:
-            print(f"{one_line(options.customer)} has no current token; nothing was changed.")
-    return 0
+        facts = token and _facts(token, portal.now())
+    words = f"{one_line(options.customer)} has no current token; nothing was changed."
+    if token:
+        words = f"Revoked token {short_id(token.id)}... of {one_line(options.customer)}."
+    return tell(options, {"revoked": facts}, words)
 
 
 def _revoke_all(options: argparse.Namespace) -> int:
@@ -144,31 +138,21 @@ def _revoke_all(options: argparse.Namespace) -> int:
         count = portal.tokens.count(TokenStatus.ACTIVE)
         confirm(options, f"{count:,} links work now. All of them end at once.", "REVOKE")
         ended = portal.tokens.revoke_all(by=options.by, reason=options.reason)
-    if options.json:
-        print_json({"revoked": ended})
-    else:
-        print(f"Revoked {ended:,} tokens.")
-    return 0
+    return tell(options, {"revoked": ended}, f"Revoked {ended:,} tokens.")
 
 
 def _link(options: argparse.Namespace) -> int:
     with the_portal(options) as portal:
         link = portal.tokens.link(options.customer, by=options.by)
-    if options.json:
-        print_json({"link": link})
-    else:
-        print(link)
-    return 0
+    return tell(options, {"link": link}, link)
 
 
-def _tell(options: argparse.Namespace, what: str, token: PortalToken, now: dt.datetime) -> int:
-    if options.json:
-        print_json({"token": _facts(token, now)})
-    else:
-        customer = one_line(token.customer_id)
-        print(f"{what} token {short_id(token.id)}... of {customer}, active until", end=" ")
-        print(f"{shown(token.expires_at)}. The link: basis-portal tokens link")
-    return 0
+def _generated(options: argparse.Namespace, token: PortalToken, now: dt.datetime) -> int:
+    words = (
+        f"Generated token {short_id(token.id)}... of {one_line(token.customer_id)}, active until "
+        f"{shown(token.expires_at)}. The link: basis-portal tokens link"
+    )
+    return tell(options, {"token": _facts(token, now)}, words)
 
 
 def _facts(token: PortalToken, now: dt.datetime) -> dict[str, Any]:

@@ -459,12 +459,11 @@ class _Tokens(_Repository):
     def move_customer(self, customer_id: str, new_id: str) -> int:
         check_move(customer_id, new_id)
         self._refuse_current(customer_id)
-        moved = self._rows.find("customer", customer_id)
+        moved, kept = (self._rows.find("customer", one) for one in (customer_id, new_id))
         for row in moved:
             self._replace(row, attrs.evolve(row.token, customer_id=new_id))
-        for row in self._rows.find("customer", new_id):
-            if row.token.id not in {one.token.id for one in moved}:
-                self._rows.put(row.token.id, attrs.evolve(row, number=next(self._numbers)))
+        for row in kept:
+            self._rows.put(row.token.id, attrs.evolve(row, number=next(self._numbers)))
         return len(moved)
 
     @_atomic

@@ -12,6 +12,7 @@ from basis_portal import PortalError
 
 from . import sample_data
 from .models import Base, Customer, Document, User
+from .portal_repositories import amount
 from .portal_site import make_portal, mount
 
 UNKNOWN = "scrypt:32768:8:1$-$" + "0" * 128
@@ -24,9 +25,12 @@ def make_app(folder, address):
     engine = create_engine(f"sqlite:///{folder / 'erp.db'}")
     sessions = sessionmaker(engine)
     app = Flask(__name__)
-    app.secret_key = key = _key(folder)
+    app.secret_key = _key(folder / "session_key")
     app.config |= {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Lax"}
-    app.extensions["portal"] = portal = make_portal(folder, sessions, key, address)
+    app.extensions["portal"] = portal = make_portal(
+        folder, sessions, _key(folder / "portal_key"), address
+    )
+    app.jinja_env.filters["amount"] = amount
     Base.metadata.create_all(engine)
     sample_data.make(sessions, portal)
     _add_pages(app, sessions, portal)
@@ -34,9 +38,8 @@ def make_app(folder, address):
     return app
 
 
-def _key(folder):
-    """The secret of sessions and links. In production it comes from a secret store."""
-    file = folder / "secret_key"
+def _key(file):
+    """A secret of its own for sessions, and for links. In production both are in a secret store."""
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(48))
