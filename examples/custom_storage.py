@@ -312,6 +312,17 @@ class _Messages(_Repository):
                 self.tables.put("notes", note.id, attrs.evolve(note, **to))
             return len(found) + len(notes)
 
+    def prune(self, before: datetime, *, limit: int = 1000) -> int:
+        unread = {message.id for message in self._from_customers(unread_only=True)}
+        past = sorted((m.at, m.id) for m in self._all() if m.at < before and m.id not in unread)
+        notes = self.tables.all("notes", bp.InternalNote).values()
+        due = [("messages", own) for _, own in past]
+        due += [("notes", own) for at, own in sorted((n.at, n.id) for n in notes) if at < before]
+        with self.tables.transaction():
+            for table, own in due[:limit]:
+                self.tables.remove(table, own)
+        return len(due[:limit])
+
     def _all(self) -> Collection[bp.Message]:
         return self.tables.all("messages", bp.Message).values()
 

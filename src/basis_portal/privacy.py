@@ -18,7 +18,15 @@ from .domain.checks import check_id, check_instant, check_move
 from .domain.jsonable import to_jsonable
 from .domain.portal_token import EndedAs
 from .errors import InvalidValue
-from .repositories import AuditRepository, MailRepository, TokenRepository, UnitOfWork
+from .repositories import (
+    AuditRepository,
+    MailRepository,
+    MessageRepository,
+    TokenRepository,
+    UnitOfWork,
+)
+
+_Pruning = AuditRepository | TokenRepository | MailRepository | MessageRepository
 
 _PIECE = 1000
 _YOUNGEST = dt.timedelta(days=1)
@@ -32,11 +40,13 @@ class Pruned:
         audit_entries: how many entries of the audit trail.
         tokens: how many ended tokens.
         mails: how many e-mails that were sent, or will not be.
+        messages: how many messages and internal notes.
     """
 
     audit_entries: int
     tokens: int
     mails: int = 0
+    messages: int = 0
 
 
 @attrs.define(frozen=True)
@@ -182,18 +192,21 @@ class Privacy:
         audit_before: dt.datetime | None = None,
         tokens_before: dt.datetime | None = None,
         mails_before: dt.datetime | None = None,
+        messages_before: dt.datetime | None = None,
         by: str | None = None,
     ) -> Pruned:
-        """Forget what is old: entries of the audit trail, ended tokens, e-mails long settled.
+        """Forget what is old: audit entries, ended tokens, settled e-mails, messages and notes.
 
         A customer's latest token stays, however old: it says whether staff revoked its access.
-        So do e-mails that still wait. A run of which e-mails are forgotten may mail their
-        customers again. Works in transactions of at most 1,000; repeating it is harmless. Audited.
+        So do e-mails that still wait, and what a customer wrote and nobody has read. A run of
+        which e-mails are forgotten may mail their customers again. Works in transactions of at
+        most 1,000; repeating it is harmless. Audited.
 
         Args:
             audit_before: entries older than this instant go; none where None.
             tokens_before: tokens that were replaced or revoked before this instant go.
             mails_before: e-mails that were sent, or given up, before this instant go.
+            messages_before: messages and internal notes written before this instant go.
             by: who asks for it.
 
         Raises:
@@ -204,6 +217,7 @@ class Privacy:
             "audit_before": audit_before,
             "tokens_before": tokens_before,
             "mails_before": mails_before,
+            "messages_before": messages_before,
         }
         due = {name: _past(name, one, now) for name, one in instants.items() if one is not None}
         if not due:
@@ -216,12 +230,13 @@ class Privacy:
             self._prune(due.get("audit_before"), lambda unit: unit.audit),
             self._prune(due.get("tokens_before"), lambda unit: unit.tokens),
             self._prune(due.get("mails_before"), lambda unit: unit.mails),
+            self._prune(due.get("messages_before"), lambda unit: unit.messages),
         )
 
     def _prune(
         self,
         before: dt.datetime | None,
-        part: Callable[[UnitOfWork], AuditRepository | TokenRepository | MailRepository],
+        part: Callable[[UnitOfWork], _Pruning],
     ) -> int:
         pruned, more = 0, before is not None
         while more and before is not None:

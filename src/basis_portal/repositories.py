@@ -414,6 +414,13 @@ class MessageRepository(Protocol):
         """
         ...
 
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        """Remove up to ``limit`` messages and notes older than an instant; how many there were.
+
+        First messages, then notes, each by (at, id). What a customer wrote stays until it is read.
+        """
+        ...
+
 
 class AuditRepository(Protocol):
     """The audit trail. Append-only but for erasure and retention."""

@@ -26,17 +26,24 @@ def test_what_is_old_goes(run: Callable[..., Any], place: Any) -> None:
         fill(storage)
         trail = len(storage.audit.page(limit=1000))
         kept = run("prune", "--audit-days", 36500, "--token-days", "36500", over=(place,))
-        removed = "Removed {} audit entries, {} ended tokens and {} settled e-mails.\n"
-        assert kept.out == removed.format(0, 0, 0)
+        removed = (
+            "Removed {} audit entries, {} ended tokens, {} settled e-mails and "
+            "{} messages and notes.\n"
+        )
+        assert kept.out == removed.format(0, 0, 0, 0)
         said = json.loads(run("prune", "--token-days", 1, "--by", "ana", "--json").out)
-        assert said == {"audit_entries": 0, "tokens": 1, "mails": 0}
-        assert run("prune", "--mail-days", 36500).out == removed.format(0, 0, 0)
-        assert run("prune", "--mail-days", 1, "--by", "bo").out == removed.format(0, 0, 1)
+        assert said == {"audit_entries": 0, "tokens": 1, "mails": 0, "messages": 0}
+        assert run("prune", "--mail-days", 36500).out == removed.format(0, 0, 0, 0)
+        assert run("prune", "--mail-days", 1, "--by", "bo").out == removed.format(0, 0, 1, 0)
         assert [storage.mails.get(one) is None for one in ("E-1", "E-2")] == [True, False]
         pruned = run("prune", "--audit-days", 1, "--by", "cron")
-        assert pruned.out == removed.format(trail, 0, 0)
+        assert pruned.out == removed.format(trail, 0, 0, 0)
         entries = [entry for _, entry in storage.audit.page(limit=9)]
         assert [entry.by for entry in entries] == ["cron", "bo", "system", "ana", "system"]
+        assert run("prune", "--message-days", 36500).out == removed.format(0, 0, 0, 0)
+        assert run("prune", "--message-days", 1).out == removed.format(0, 0, 0, 3)
+        assert [one.text for one in storage.messages.page("C-1")] == ["Again"]
+        assert storage.messages.notes("C-1") == []
 
 
 @pytest.mark.usefixtures("configured")
@@ -51,7 +58,9 @@ def test_one_kind_must_be_named(run: Callable[..., Any], file: Any) -> None:
     """Without any age there is nothing to do, which is wrong usage."""
     refused = run("prune", over=(file,))
     assert refused.status == 2
-    assert "--audit-days, --token-days, --mail-days or several" in refused.err
+    assert (
+        "one or several of --audit-days, --token-days, --mail-days, --message-days" in refused.err
+    )
 
 
 def test_key_and_address_are_needed(

@@ -139,6 +139,7 @@ USE_CASES = (
     UseCase("audit.prune", lambda _, s: s.audit.prune(LATER)),
     UseCase("tokens.prune", lambda _, s: s.tokens.prune(LATER)),
     UseCase("mails.prune", lambda _, s: s.mails.prune(LATER)),
+    UseCase("messages.prune", lambda _, s: s.messages.prune(LATER)),
     UseCase("mailing.begin", lambda p, _: p.mailing.begin(CUSTOMER_ID, _address_of)),
     UseCase("mailing.queue_links", lambda p, _: list(p.mailing.queue_links(MANY, run="r"))),
     UseCase("mailing.issue", lambda p, _: list(p.mailing.issue(MANY, run="r"))),

@@ -35,6 +35,7 @@ FAULTS = {
     "TheLastOutcomeCounts": "test_of_two_outcomes_the_first_stays",
     "WaitingIsNoPromise": "test_what_was_found_waiting_is_not_claimed_meanwhile",
     "WaitingEmailsAreForgotten": "test_old_emails_go",
+    "UnreadMessagesAreForgotten": "test_old_messages_go",
     "LastMeansLatest": "test_the_last_entry_is_that_appended_last",
     "SomebodysDocument": "test_a_foreign_document_is_none",
     "DraftsInTheList": "test_pages_agree_with_looking_at_every_document",

@@ -16,10 +16,11 @@ from basis_portal import (
     Edition,
     InvalidValue,
     Portal,
+    PortalConfig,
     Pruned,
 )
 from basis_portal.domain.mail import MailStatus
-from basis_portal.testing.builders import NOW, a_mail
+from basis_portal.testing.builders import NOW, a_mail, a_note
 from basis_portal.testing.clocks import FrozenClock
 
 Trail = Callable[[], list[AuditEntry]]
@@ -104,13 +105,41 @@ def test_old_emails_go(aged: Portal, storage: Any, trail: Trail) -> None:
     assert trail()[-1].detail == f"mails_before: {cut.isoformat()}"
 
 
+def test_old_messages_go(portal: Portal, storage: Any, text_of: TextOf, clock: FrozenClock) -> None:
+    """Old messages and notes are gone, more than a thousand too; unread and later ones stay."""
+    portal.settings.save(PortalConfig(enabled=True, allow_messages=True))
+    portal.tokens.generate("C-1001", by="ana")
+    access = portal.open(text_of(portal))
+    access.send_message("read")
+    portal.messages.mark_read("C-1001")
+    portal.messages.reply("C-1001", "answered", by="ana")
+    access.send_message("unread")
+    for number in range(1200):
+        storage.messages.add_note(a_note(f"N-{number}", customer_id="C-1002", at=clock()))
+    clock.advance(days=1)
+    cut = clock()
+    access.send_message("young")
+    portal.messages.note("C-1001", "young", by="ana")
+    clock.advance(days=1)
+    pruned = portal.privacy.prune(messages_before=cut, by="eve")
+    assert pruned == Pruned(0, 0, messages=1202)
+    assert [one.text for one in storage.messages.page("C-1001")] == ["young", "unread"]
+    assert [note.text for note in storage.messages.notes("C-1001")] == ["young"]
+    assert storage.messages.notes("C-1002") == []
+    [(_, last)] = storage.audit.page(limit=1)
+    assert (last.event, last.by) == (AuditEvent.PRUNED, "eve")
+    assert last.detail == f"messages_before: {cut.isoformat()}"
+
+
 def test_many_go_in_pieces(aged: Portal, storage: Any, clock: FrozenClock) -> None:
     """More than a thousand entries go in several transactions."""
     storage.audit.append([AuditEntry(NOW, AuditEvent.MESSAGE)] * 2500)
     assert aged.privacy.prune(audit_before=clock() - timedelta(days=1)).audit_entries > 2500
 
 
-@pytest.mark.parametrize("name", ["audit_before", "tokens_before", "mails_before"])
+@pytest.mark.parametrize(
+    "name", ["audit_before", "tokens_before", "mails_before", "messages_before"]
+)
 @pytest.mark.parametrize(
     "instant", [NOW + timedelta(days=19, hours=1), NOW.replace(tzinfo=None), "2025", 30]
 )

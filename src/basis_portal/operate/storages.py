@@ -49,11 +49,16 @@ Copies the configured SQLite file to the configured PostgreSQL database, in one 
 all or nothing. Stop the application first. Every link goes on working under the same keys. The
 tables are made where there are none; what they hold of these tenants must be nothing.
 """
-_PRUNED = {"audit": "audit entries", "token": "ended tokens", "mail": "settled e-mails"}
+_PRUNED = {
+    "audit": "audit entries",
+    "token": "ended tokens",
+    "mail": "settled e-mails",
+    "message": "messages and internal notes",
+}
 _PRUNE = """\
-Removes audit entries, ended tokens and settled e-mails that are older than so many days, and
-audits that. A customer's latest token stays, however old, and so does what is still to be sent.
-Needs secret_keys and base_url.
+Removes audit entries, ended tokens, settled e-mails, and messages with internal notes that are
+older than so many days, and audits that. A customer's latest token stays, however old; so does what
+is still to be sent, and what a customer wrote and nobody has read. Needs secret_keys and base_url.
 """
 
 
@@ -248,11 +253,11 @@ def _prune(options: argparse.Namespace) -> int:
         "audit_before": options.audit_days,
         "tokens_before": options.token_days,
         "mails_before": options.mail_days,
+        "messages_before": options.message_days,
     }
     if not any(days.values()):
-        raise ConfigurationError(
-            "nothing to remove: say --audit-days, --token-days, --mail-days or several of them"
-        )
+        named = ", ".join(f"--{name}-days" for name in _PRUNED)
+        raise ConfigurationError(f"nothing to remove: say one or several of {named}")
     config = read_configuration(options)
     given = {"secret_keys": config.need("secret_keys"), "base_url": config.need("base_url")}
     now = system_clock()
@@ -266,8 +271,8 @@ def _prune(options: argparse.Namespace) -> int:
         _print_json(attrs.asdict(pruned))
     else:
         print(
-            f"Removed {pruned.audit_entries} audit entries, {pruned.tokens} ended tokens and "
-            f"{pruned.mails} settled e-mails."
+            f"Removed {pruned.audit_entries} audit entries, {pruned.tokens} ended tokens, "
+            f"{pruned.mails} settled e-mails and {pruned.messages} messages and notes."
         )
     return 0
 

@@ -302,9 +302,20 @@ WHERE settled_at IS NOT NULL
 """,
 )
 
+# For retention, which looks at all customers.
+_AGES = (
+    """
+CREATE INDEX messages_by_age ON {schema}.messages (tenant, at, id)
+""",
+    """
+CREATE INDEX notes_by_age ON {schema}.notes (tenant, at, id)
+""",
+)
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the first tables", _FIRST),
     ("e-mails", _MAILS),
+    ("ages of messages", _AGES),
 )
 """Name and statements of each step; the table ``migrations`` says which a schema has had."""
 

@@ -105,6 +105,14 @@ class SQLMessages(SQLRepository, MessageRepository):
         values = (check_move(customer_id, new_id), self._tenant, wanted(customer_id))
         return sum(self._database.run(sql, values) for sql in (_MOVE_MESSAGES, _MOVE_NOTES))
 
+    @atomic
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        pruned = 0
+        for sql in (_PRUNE_MESSAGES, _PRUNE_NOTES):
+            values = (self._tenant, self._tenant, micros_of("before", before), limit - pruned)
+            pruned += self._database.run(sql, values)
+        return pruned
+
     def _newest(
         self, sql: str, values: Row, after: tuple[dt.datetime, str] | None, limit: int
     ) -> list[Message]:
@@ -140,6 +148,14 @@ _ERASE = (
 _MOVE_MESSAGES = (
     "UPDATE messages SET customer_id = ?, idempotency_key = NULL "
     "WHERE tenant = ? AND customer_id = ?"
+)
+_PRUNE_MESSAGES = (
+    "DELETE FROM messages WHERE tenant = ? AND id IN (SELECT id FROM messages "
+    f"WHERE tenant = ? AND at < ? AND NOT ({_UNREAD}) ORDER BY at, id LIMIT ?)"
+)
+_PRUNE_NOTES = (
+    "DELETE FROM notes WHERE tenant = ? AND id IN (SELECT id FROM notes "
+    "WHERE tenant = ? AND at < ? ORDER BY at, id LIMIT ?)"
 )
 _MOVE_NOTES = "UPDATE notes SET customer_id = ? WHERE tenant = ? AND customer_id = ?"
 _ADD_NOTE = f"INSERT INTO notes (tenant, {_sql.NOTE}) VALUES (?, {marks(_sql.NOTE)})"

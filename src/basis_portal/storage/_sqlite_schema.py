@@ -303,10 +303,21 @@ _MAILS = (
     """,
 )
 
+# For retention, which looks at all customers.
+_AGES = (
+    """
+    CREATE INDEX messages_by_age ON messages (tenant, at, id)
+    """,
+    """
+    CREATE INDEX notes_by_age ON notes (tenant, at, id)
+    """,
+)
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the first tables", _FIRST),
     ("find tokens of the past", _TOKENS_OF_THE_PAST),
     ("e-mails", _MAILS),
+    ("ages of messages", _AGES),
 )
 """Name and statements of each step; a file's user_version says how many it has had."""
 

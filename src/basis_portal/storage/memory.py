@@ -591,6 +591,19 @@ class _Messages(_Repository):
             self._notes.put(note.id, attrs.evolve(note, customer_id=new_id))
         return len(messages) + len(notes)
 
+    @_atomic
+    def prune(self, before: dt.datetime, *, limit: int = 1000) -> int:
+        check_instant("before", before)
+        old = [m for m in self._messages.records() if m.at < before and not _is_unread(m)]
+        messages = _first(sorted(old, key=_at_and_id), limit)
+        past = [note for note in self._notes.records() if note.at < before]
+        notes = _first(sorted(past, key=_at_and_id), limit - len(messages))
+        for message in messages:
+            self._messages.put(message.id, None)
+        for note in notes:
+            self._notes.put(note.id, None)
+        return len(messages) + len(notes)
+
 
 def _is_unread(message: Message) -> bool:
     return message.author is Author.CUSTOMER and message.read_at is None

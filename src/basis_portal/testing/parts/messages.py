@@ -54,6 +54,14 @@ def _key(message: Message) -> tuple[dt.datetime, str]:
     return (message.at, message.id)
 
 
+def _is_unread(message: Message) -> bool:
+    return message.author is Author.CUSTOMER and message.read_at is None
+
+
+def _whole(storage: Storage, customer_id: str) -> list[Message]:
+    return list(storage.messages.page(customer_id, limit=1000))
+
+
 class MessagesConformance(Kit):
     """Messages stay in their customer's thread, and notes never get among them."""
 
@@ -296,6 +304,42 @@ class MessagesConformance(Kit):
         assert len(storage.messages.notes("another")) == 1
         assert storage.messages.erase(CUSTOMER_ID) == 0
         storage.messages.add(a_message(idempotency_key="form-1"))
+
+    # --- retention ----------------------------------------------------------------------
+
+    @pytest.mark.parametrize("limit", LIMITS)
+    def test_old_messages_go(self, storage: Storage, limit: int) -> None:
+        """What is older than an instant goes, messages first, and unread ones stay."""
+        written = many_messages()
+        noted = [
+            a_note(f"N-{number * 7 % 11:02d}", customer_id="ann", at=NOW + INSTANT * (number % 4))
+            for number in range(11)
+        ]
+        for message in written:
+            storage.messages.add(message)
+        for note in noted:
+            storage.messages.add_note(note)
+        before = NOW + 3 * INSTANT
+        past = sorted((m for m in written if m.at < before and not _is_unread(m)), key=_key)
+        old = sorted((note for note in noted if note.at < before), key=lambda one: (one.at, one.id))
+        due: list[Message | InternalNote] = [*past, *old]
+        assert storage.messages.prune(NOW, limit=limit) == 0
+        while due:
+            assert storage.messages.prune(before, limit=limit) == len(due[:limit])
+            due = due[limit:]
+            left = [one for one in written if one in due or one not in past]
+            assert _whole(storage, "ann") + _whole(storage, "ben") == [
+                one
+                for customer_id in ("ann", "ben")
+                for one in sorted(left, key=_key, reverse=True)
+                if one.customer_id == customer_id
+            ]
+            kept = [one for one in noted if one in due or one not in old]
+            assert list(storage.messages.notes("ann")) == sorted(
+                kept, key=lambda one: (one.at, one.id)
+            )
+        assert storage.messages.prune(before, limit=limit) == 0
+        assert storage.messages.unread_count() == sum(map(_is_unread, written))
 
     def test_a_message_is_seen_by_other_threads(self, storage: Storage) -> None:
         """What one thread wrote the others read at once."""

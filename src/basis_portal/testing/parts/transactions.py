@@ -50,6 +50,7 @@ WRITES: dict[str, Write] = {
     "messages.add_note": lambda work: work.messages.add_note(a_note("N-9", customer_id="ben")),
     "messages.erase": lambda work: work.messages.erase("ann"),
     "messages.move_customer": lambda work: work.messages.move_customer("ann", "erased"),
+    "messages.prune": lambda work: work.messages.prune(NOW + HOUR),
     "mails.add": lambda work: work.mails.add([a_mail("E-9", customer_id="ben")]),
     "mails.claim": lambda work: work.mails.claim(NOW),
     "mails.change": lambda work: work.mails.change(
