@@ -29,6 +29,7 @@ from tests.web.token_pages import (
     portal_over,
     shown_link,
 )
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from basis_portal import (
@@ -37,6 +38,7 @@ from basis_portal import (
     Cause,
     Customer,
     EndedAs,
+    InvalidValue,
     Portal,
     PortalConfig,
     StorageError,
@@ -45,7 +47,8 @@ from basis_portal.demo import seller as demo
 from basis_portal.domain.url_keys import key_of
 from basis_portal.storage.memory import InMemoryStorage
 from basis_portal.testing import FrozenClock
-from basis_portal.web import Staff, create_app
+from basis_portal.web import Staff, create_app, staff_app, staff_page
+from basis_portal.web.mounting import not_found
 
 KOPI = path(demo.KOPI)
 LONG = "x" * 501
@@ -75,6 +78,30 @@ def ben(client: Client) -> Desk:
 def events(portal: Portal, customer_id: str = demo.KOPI) -> list[AuditEntry]:
     """What is in a customer's trail, the newest first."""
     return list(portal.audit.list(customer_id=customer_id, limit=200))
+
+
+# --- the way there ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mount", ["/settings/portal", "/erp/kunden für immer/", ""])
+@pytest.mark.parametrize("customer_id", ["C-1", "a/b?c#d", "Müller & Söhne", "🦋"])
+def test_a_host_leads_to_the_page_of_one_customer(mount: str, customer_id: str) -> None:
+    """The path that a host shows is that of the page of this customer, wherever it is mounted."""
+    storage = InMemoryStorage()
+    storage.customers.save(Customer(id=customer_id, name="Kopi"))
+    pages = staff_app(portal_over(storage, FrozenClock()), authorize=lambda _: "ana")
+    as_wsgi_spells_it = mount.rstrip("/").encode().decode("latin-1")
+    browser = Client(DispatcherMiddleware(not_found, {as_wsgi_spells_it: pages}))
+    answer = browser.get(staff_page(customer_id, path=mount))
+    assert (answer.status_code, "<h1>Kopi</h1>" in answer.text) == (200, True)
+
+
+def test_a_page_of_no_customer_has_no_path() -> None:
+    """Nor has a mount below which links would lead elsewhere; without a mount it is the usual."""
+    assert staff_page("C-1") == staff_page("C-1", path="/settings/portal")
+    for customer_id, mount in (("", "/x"), (5, "/x"), ("C-1", "//x"), ("C-1", "x"), ("C-1", None)):
+        with pytest.raises(InvalidValue):
+            staff_page(customer_id, path=mount)  # type: ignore[arg-type]
 
 
 # --- how it stands ----------------------------------------------------------------------------

@@ -7,7 +7,7 @@ except ModuleNotFoundError as _missing:
         "basis_portal.web needs Flask: pip install 'basis-portal[web]'", name=_missing.name
     ) from _missing
 
-from .apps import create_app, customer_app, staff_app
+from .apps import create_app, customer_app, staff_app, staff_page
 from .site import HostLinks, Staff, Theme
 from .token_filter import TokenFilter
 
@@ -19,4 +19,5 @@ __all__ = [
     "create_app",
     "customer_app",
     "staff_app",
+    "staff_page",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from flask import Flask
 
+from ..domain.checks import check_id
 from ..domain.seller import Seller
+from ..domain.url_keys import key_of
 from ..errors import InvalidValue
 from ..portal import Portal
 from .customer import make_customer_app
@@ -114,6 +116,21 @@ def create_app(
         staff_path=STAFF_PATH,
     )
     return both if path is None else FixedRoot(both, root_of("path", path))
+
+
+def staff_page(customer_id: str, *, path: str = STAFF_PATH) -> str:
+    """The path of the staff's page on one customer's token, for a link in the host's own pages.
+
+    Args:
+        customer_id: the customer; where the host does not know it the page is not found.
+        path: where the staff's pages are mounted, beginning with ``/``.
+
+    Raises:
+        InvalidValue: an argument breaks its rule.
+    """
+    root_of("path", path)
+    key = key_of(check_id("customer_id", customer_id))
+    return f"{quote(path.rstrip('/'))}/tokens/{key}"
 
 
 def _path_of(portal: Portal) -> str:

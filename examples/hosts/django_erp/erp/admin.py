@@ -4,6 +4,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 
+from basis_portal.web import staff_page
+
 from . import invoicing
 from .models import Document, Line, Matching, Party, Posting
 
@@ -21,9 +23,7 @@ class PartyAdmin(admin.ModelAdmin):
     @admin.display(description="customer portal")
     def portal(self, party):
         """The staff's page of the party."""
-        return party.pk and format_html(
-            '<a href="/settings/portal/tokens?q={}">Portal</a>', party.number
-        )
+        return party.pk and format_html('<a href="{}">Portal</a>', staff_page(str(party.pk)))
 
 
 class LineInline(admin.TabularInline):

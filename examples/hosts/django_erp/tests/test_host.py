@@ -382,6 +382,9 @@ def test_the_admin_posts_drafts_and_nothing_twice():
     assert 'name="number"' not in page.text
     for model in ("party", "document", "posting", "matching"):
         assert browser.get(f"/admin/erp/{model}/").status_code == 200
+    record = browser.get(f"/admin/erp/party/{party.pk}/change/")
+    assert f'<a href="{page_of(party)}">Portal</a>' in record.text
+    assert browser.get(page_of(party)).status_code == 200
 
 
 def test_the_invoice_run_posts_what_is_due(capsys):

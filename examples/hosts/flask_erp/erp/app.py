@@ -9,6 +9,7 @@ from sqlalchemy.orm import sessionmaker
 from werkzeug.security import check_password_hash
 
 from basis_portal import PortalError
+from basis_portal.web import staff_page
 
 from . import sample_data
 from .models import Base, Customer, Document, User
@@ -30,7 +31,7 @@ def make_app(folder, address):
     app.extensions["portal"] = portal = make_portal(
         folder, sessions, _key(folder / "portal_key"), address
     )
-    app.jinja_env.filters["amount"] = amount
+    app.jinja_env.filters |= {"amount": amount, "portal_page": staff_page}
     Base.metadata.create_all(engine)
     sample_data.make(sessions, portal)
     _add_pages(app, sessions, portal)

@@ -77,6 +77,14 @@ def test_the_login_of_the_erp_opens_the_staff_pages(browser, sign_in, portal):
     assert ana.get("/settings/portal").status_code == 403
 
 
+def test_a_customers_record_leads_to_its_link(sign_in):
+    """To the page on which staff copy or revoke it."""
+    ana = sign_in(ANA)
+    record = ana.get(f"/customers/{KOPI}").text
+    page = ana.get(re.search(r'<a href="([^"]+)">Portal link', record)[1])
+    assert (page.status_code, "<h1>Kopi Nusantara</h1>" in page.text) == (200, True)
+
+
 def test_who_may_only_look_changes_nothing(sign_in, portal):
     """Nor sees a link."""
     link = path_of(portal)
