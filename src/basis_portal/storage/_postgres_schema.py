@@ -302,13 +302,14 @@ WHERE settled_at IS NOT NULL
 """,
 )
 
-# For retention, which looks at all customers.
+# For retention: what may go of all customers, oldest first.
 _AGES = (
     """
-CREATE INDEX messages_by_age ON {schema}.messages (tenant, at, id)
+CREATE INDEX messages_past ON {schema}.messages (tenant, at, id)
+WHERE author = 'seller' OR read_at IS NOT NULL
 """,
     """
-CREATE INDEX notes_by_age ON {schema}.notes (tenant, at, id)
+CREATE INDEX notes_past ON {schema}.notes (tenant, at, id)
 """,
 )
 

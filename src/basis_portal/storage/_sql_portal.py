@@ -149,9 +149,11 @@ _MOVE_MESSAGES = (
     "UPDATE messages SET customer_id = ?, idempotency_key = NULL "
     "WHERE tenant = ? AND customer_id = ?"
 )
+# As the index says it.
 _PRUNE_MESSAGES = (
     "DELETE FROM messages WHERE tenant = ? AND id IN (SELECT id FROM messages "
-    f"WHERE tenant = ? AND at < ? AND NOT ({_UNREAD}) ORDER BY at, id LIMIT ?)"
+    "WHERE tenant = ? AND at < ? AND (author = 'seller' OR read_at IS NOT NULL) "
+    "ORDER BY at, id LIMIT ?)"
 )
 _PRUNE_NOTES = (
     "DELETE FROM notes WHERE tenant = ? AND id IN (SELECT id FROM notes "

@@ -303,13 +303,14 @@ _MAILS = (
     """,
 )
 
-# For retention, which looks at all customers.
+# For retention: what may go of all customers, oldest first.
 _AGES = (
     """
-    CREATE INDEX messages_by_age ON messages (tenant, at, id)
+    CREATE INDEX messages_past ON messages (tenant, at, id)
+    WHERE author = 'seller' OR read_at IS NOT NULL
     """,
     """
-    CREATE INDEX notes_by_age ON notes (tenant, at, id)
+    CREATE INDEX notes_past ON notes (tenant, at, id)
     """,
 )
 
