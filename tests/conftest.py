@@ -151,6 +151,28 @@ def postgres_schema(postgres_server: Any, postgres_admin: Any) -> Iterator[tuple
     drop_schema(postgres_admin, name)
 
 
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_server: Any, postgres_admin: Any) -> Iterator[Any]:
+    """A schema for one test after another: it is emptied a hundred times quicker than made."""
+    from tests.postgres_server import Tables, drop_schema, schema_name
+
+    name = schema_name()
+    PostgresStorage(postgres_server.dsn, schema=name).close()
+    yield Tables(postgres_admin, name)
+    drop_schema(postgres_admin, name)
+
+
+@pytest.fixture
+def postgres_place(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """DSN and name of a schema with empty tables; the test's own where it asked for that."""
+    if "postgres_schema" in request.fixturenames:
+        yield request.getfixturevalue("postgres_schema")
+        return
+    tables = request.getfixturevalue("postgres_tables")
+    yield request.getfixturevalue("postgres_server").dsn, tables.schema
+    tables.empty()
+
+
 @pytest.fixture
 def make_storage(
     request: pytest.FixtureRequest, tmp_path: Path, empty_file: Path
@@ -162,7 +184,7 @@ def make_storage(
         if kind == "memory":
             return InMemoryStorage(tenant)
         if kind == "postgres":
-            dsn, schema = request.getfixturevalue("postgres_schema")
+            dsn, schema = request.getfixturevalue("postgres_place")
             made.append(PostgresStorage(dsn, schema=schema, tenant=tenant))
             return made[-1]
         if not made:

@@ -111,14 +111,48 @@ def schema_name() -> str:
 
 def drop_schema(admin: Any, name: str) -> None:
     """Drop a schema, also where a test has left a connection in the middle of something."""
+    _execute_alone(admin, name, f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+
+
+class Tables:
+    """The portal's tables in a schema, which stay.
+
+    Attributes:
+        schema: its name.
+    """
+
+    def __init__(self, admin: Any, schema: str) -> None:
+        self.schema = schema
+        self._admin = admin
+        where = "relnamespace = %s::regnamespace AND relkind = 'r' AND relname <> 'migrations'"
+        # Allocations come before the entries that they refer to.
+        found = f"SELECT relname FROM pg_class WHERE {where} ORDER BY relname"
+        rows = admin.execute(found, [f'"{schema}"']).fetchall()
+        tables = [f'"{schema}".{name}' for (name,) in rows]
+        positions = f"pg_get_serial_sequence('\"{schema}\".audit', 'position')"
+        self._empty = "; ".join(
+            [
+                f"BEGIN; LOCK TABLE {', '.join(tables)}",
+                *(f"DELETE FROM {table}" for table in tables),
+                f"SELECT setval({positions}, 1, false); COMMIT",
+            ]
+        )
+
+    def empty(self) -> None:
+        """Remove all rows, also where a test has left a connection in the middle of something."""
+        _execute_alone(self._admin, self.schema, self._empty)
+
+
+def _execute_alone(admin: Any, schema: str, sql: str) -> None:
     import psycopg
 
     admin.execute("SET lock_timeout = '2s'")
     try:
-        admin.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+        admin.execute(sql)
     except psycopg.errors.LockNotAvailable:
-        admin.execute(_TERMINATE, {"schema": f'"{name}"'})
-        admin.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+        admin.execute("ROLLBACK")
+        admin.execute(_TERMINATE, {"schema": f'"{schema}"'})
+        admin.execute(sql)
 
 
 class Server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
@@ -26,8 +27,9 @@ class TestSQLiteStorage(FullStorageConformance):
     """The storage in an SQLite file."""
 
     @pytest.fixture
-    def storage(self, tmp_path: Path) -> Iterator[SQLiteStorage]:
-        """A new file."""
+    def storage(self, tmp_path: Path, empty_file: Path) -> Iterator[SQLiteStorage]:
+        """A file with empty tables."""
+        copyfile(empty_file, tmp_path / "portal.db")
         storage = SQLiteStorage(tmp_path / "portal.db")
         yield storage
         storage.close()
@@ -37,9 +39,9 @@ class TestPostgresStorage(FullStorageConformance):
     """The storage in a PostgreSQL database."""
 
     @pytest.fixture
-    def storage(self, postgres_schema: tuple[str, str]) -> Iterator[PostgresStorage]:
-        """A new schema."""
-        dsn, schema = postgres_schema
+    def storage(self, postgres_place: tuple[str, str]) -> Iterator[PostgresStorage]:
+        """A schema with empty tables."""
+        dsn, schema = postgres_place
         storage = PostgresStorage(dsn, schema=schema)
         yield storage
         storage.close()
