@@ -24,6 +24,7 @@ from .domain.paging import Page
 from .domain.periods import Period, PeriodName, named_period
 from .domain.portal_token import EndedAs, PortalToken, TokenStatus
 from .domain.seller import Seller
+from .domain.settlements import Settlements
 from .domain.statement import (
     CurrencyStatement,
     StatementLine,
@@ -150,6 +151,7 @@ __all__ = [
     "Seller",
     "SettingsConflict",
     "SettingsService",
+    "Settlements",
     "Skipped",
     "StateCode",
     "StatementLine",

@@ -13,7 +13,6 @@ from collections import defaultdict
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from settlements import Settlements
 from trytond import backend
 from trytond.pool import Pool
 from trytond.tools import escape_wildcard
@@ -29,6 +28,7 @@ from basis_portal import (
     InvalidValue,
     LedgerEntry,
     Page,
+    Settlements,
     StorageError,
 )
 
