@@ -49,7 +49,6 @@ OF_DEPENDENCIES = [
     f"tests/{part}"
     for part in (
         *("access", "domain", "export", "i18n", "links", "mail", "mailing", "tokens", "web"),
-        "storage/test_conformance.py",
         "storage/test_postgres.py",
     )
 ]
