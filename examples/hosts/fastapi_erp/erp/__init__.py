@@ -1,0 +1,1 @@
+"""A small ERP on FastAPI and PostgreSQL, with a customer portal before it."""
