@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -135,9 +136,14 @@ def hosts(session: nox.Session) -> None:
     chosen = session.posargs or [one.parent.name for one in HOSTS.glob("*/requirements.txt")]
     needed = [option for name in chosen for option in ("-r", f"{HOSTS / name}/requirements.txt")]
     session.install(*needed)
-    for name in sorted(chosen):
-        folder = str(HOSTS / name)
-        session.run("pytest", "-q", "-c", f"{folder}/pytest.ini", folder)
+    folders = [str(HOSTS / name) for name in sorted(chosen, reverse=True)]  # Tryton takes longest
+
+    def run(folder: str) -> object:
+        return session.run("pytest", "-q", "-c", f"{folder}/pytest.ini", folder, silent=True)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for output in pool.map(run, folders):
+            print(output)
 
 
 @nox.session
