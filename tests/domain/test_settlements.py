@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import chain
 from random import Random
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -65,20 +67,25 @@ def test_of_each_currency_one_side_is_used_up(group: list[LedgerEntry]) -> None:
         assert len(sides) <= 1
 
 
-@given(groups())
+@given(groups(), st.integers(0, 8), st.booleans())
 @many
-def test_a_group_across_currencies_is_closed_in_each(group: list[LedgerEntry]) -> None:
-    """Where several currencies settle each other nothing is left of any, and each adds up to 0."""
-    assume(len({one.currency for one in group}) > 1)
+def test_a_group_across_currencies_is_closed_in_each(
+    group: list[LedgerEntry], part: int, whole: bool
+) -> None:
+    """Where several currencies settle each other nothing is left, also of what was paid before."""
     account = Settlements(group)
+    account.settle(group[:part])
+    group = group if whole else group[part:]
+    assume(len({one.currency for one in group}) > 1)
     account.close("R-1", group, DAY)
-    assert account.entries[: len(group)] == group
-    assert set(left(account).values()) <= {Decimal(0)}
-    for currency in {one.currency for one in group}:
-        own = [one for one in account.entries if one.currency == currency]
-        assert sum(one.signed_amount for one in own) == 0
-        added = [one for one in account.entries[len(group) :] if one.currency == currency]
-        assert [one.id for one in added] in ([], [f"R-1/{currency}"])
+    added_to: dict[str, list[LedgerEntry]] = {one.currency: [] for one in group}
+    for one in account.entries:
+        if one.id.startswith("R-1"):
+            added_to[one.currency].append(one)
+    found = left(account)
+    assert all(found[one.id] == 0 for one in (*group, *chain(*added_to.values())))
+    for currency, added in added_to.items():
+        assert [one.id for one in added] in ([], [f"R-1-{currency}"])
         assert all(one.amount > 0 and one.due_date is None for one in added)
         assert all(one.date == max(DAY, *(other.date for other in group)) for one in added)
         assert {one.kind for one in added} <= {
@@ -167,15 +174,32 @@ def test_dollars_pay_euros() -> None:
         (one.id, one.customer_id, one.kind, one.amount, one.currency, one.date)
         for one in account.entries[2:]
     ] == [
-        ("R-1/EUR", "C-1001", EntryKind.CREDIT_ADJUSTMENT, Decimal(100), "EUR", LATER),
-        ("R-1/USD", "C-1001", EntryKind.DEBIT_ADJUSTMENT, Decimal(108), "USD", LATER),
+        ("R-1-EUR", "C-1001", EntryKind.CREDIT_ADJUSTMENT, Decimal(100), "EUR", LATER),
+        ("R-1-USD", "C-1001", EntryKind.DEBIT_ADJUSTMENT, Decimal(108), "USD", LATER),
     ]
     assert pairs(account) == [
-        ("INV-1", "R-1/EUR", Decimal(100), LATER),
-        ("R-1/USD", "PAY-1", Decimal(108), LATER),
+        ("INV-1", "R-1-EUR", Decimal(100), LATER),
+        ("R-1-USD", "PAY-1", Decimal(108), LATER),
     ]
-    assert [one.id for one in account.allocations] == ["INV-1/R-1/EUR", "R-1/USD/PAY-1"]
+    assert [one.id for one in account.allocations] == ["INV-1/R-1-EUR", "R-1-USD/PAY-1"]
     assert {one.customer_id for one in account.allocations} == {"C-1001"}
+
+
+def test_what_was_paid_before_is_not_paid_again() -> None:
+    """A debt paid in part, and the rest in another currency: the account ends at nothing."""
+    owed = an_entry("INV-1", amount=Decimal(100), currency="USD")
+    part = an_entry("PAY-1", kind=PAYMENT, amount=Decimal(40), currency="USD")
+    rest = an_entry("PAY-2", kind=PAYMENT, amount=Decimal(55), currency="EUR")
+    account = Settlements([owed, part, rest])
+    account.settle([owed, part])
+    account.close("R-1", [owed, rest], DAY)
+    assert [(one.id, one.signed_amount) for one in account.entries[3:]] == [
+        ("R-1-EUR", Decimal(55)),
+        ("R-1-USD", Decimal(-60)),
+    ]
+    for currency in ("EUR", "USD"):
+        own = [one.signed_amount for one in account.entries if one.currency == currency]
+        assert sum(own) == 0
 
 
 def test_ids_may_be_as_long_as_ids_are() -> None:
@@ -195,7 +219,7 @@ def test_ids_may_be_as_long_as_ids_are() -> None:
 @pytest.mark.parametrize(
     ("group", "says"),
     [
-        (["INV-1", "INV-9"], "a group names 'INV-9', which is none of the entries given"),
+        (["INV-1", "INV-9"], "a group has 'INV-9', which is not as given"),
         (["INV-1", "PAY-1", "INV-1"], "entry of a group twice in the ledger: 'INV-1'"),
     ],
 )
@@ -221,12 +245,56 @@ def test_ids_are_given_once() -> None:
     account = Settlements([owed, paid])
     account.close("R-1", [owed, paid], DAY)
     before = (list(account.entries), list(account.allocations))
-    with pytest.raises(LedgerError, match="entry twice in the ledger: 'R-1/EUR', 'R-1/USD'"):
-        account.close("R-1", [owed, paid], DAY)
+    account.close("R-1", [owed, paid], DAY)  # nothing is left of it
+    assert (account.entries, account.allocations) == before
+    again = [an_entry("INV-2"), an_entry("PAY-2", kind=PAYMENT, currency="USD")]
+    account = Settlements([*again, an_entry("R-1-EUR")])
+    with pytest.raises(LedgerError, match="entry twice in the ledger: 'R-1-EUR'"):
+        account.close("R-1", again, DAY)
     for wrong in ("", 5, "x" * 255):
         with pytest.raises(InvalidValue):
-            account.close(wrong, [owed, paid], DAY)  # type: ignore[arg-type]
-    assert (account.entries, account.allocations) == before
+            account.close(wrong, again, DAY)  # type: ignore[arg-type]
+    assert (account.allocations, len(account.entries)) == ([], 3)
+
+
+def test_pairs_of_ids_that_read_alike_have_ids_of_their_own() -> None:
+    """Numbers hold slashes: ``A/1`` with ``2`` is another pair than ``A`` with ``1/2``."""
+    group = [
+        an_entry("A/1", amount=Decimal(1)),
+        an_entry("A", amount=Decimal(1)),
+        an_entry("2", kind=PAYMENT, amount=Decimal(1), date=DAY),
+        an_entry("1/2", kind=PAYMENT, amount=Decimal(1), date=DAY),
+    ]
+    account = Settlements(group)
+    account.settle([group[0], group[2]])
+    account.settle([group[1], group[3]])
+    assert len({one.id for one in account.allocations}) == 2
+
+
+def test_entries_are_taken_as_they_were_given() -> None:
+    """One that reads otherwise in a group is refused, and so are two customers and no days."""
+    owed, paid = an_entry("INV-1"), an_entry("PAY-1", kind=PAYMENT)
+    account = Settlements([owed, paid])
+    with pytest.raises(LedgerError, match="a group has 'INV-1', which is not as given"):
+        account.settle([attrs.evolve(owed, amount=Decimal(1)), paid])
+    for wrong in (dt.datetime(2026, 3, 1, tzinfo=dt.UTC), "2026-03-01"):
+        with pytest.raises(InvalidValue, match="date must be a date"):
+            account.settle([owed, paid], wrong)  # type: ignore[arg-type]
+        with pytest.raises(InvalidValue, match="date must be a date"):
+            account.close("R-1", [owed, paid], wrong)  # type: ignore[arg-type]
+    assert account.allocations == []
+    with pytest.raises(LedgerError, match="of several customers, 'C-1001', 'C-9'; give those of"):
+        Settlements([owed, an_entry("INV-2", customer_id="C-9")])
+
+
+def test_a_group_may_be_any_iterable() -> None:
+    """It is gone through once."""
+    owed, paid = an_entry("INV-1"), an_entry("PAY-1", kind=PAYMENT)
+    for how in ("settle", "close"):
+        account = Settlements(iter([owed, paid]))
+        group = (one for one in (owed, paid))
+        account.settle(group) if how == "settle" else account.close("R-1", group, DAY)
+        assert [one.id for one in account.allocations] == ["INV-1/PAY-1"]
 
 
 def test_an_empty_group_settles_nothing() -> None:
