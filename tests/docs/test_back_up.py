@@ -11,16 +11,35 @@ from typing import Any
 import pytest
 from tests.docs.test_blocks import ROOT, blocks_of
 
-from basis_portal import AccessDenied, Portal, PortalConfig, PortalNotAvailable, Skipped
+from basis_portal import (
+    AccessDenied,
+    AccessRevoked,
+    Portal,
+    PortalConfig,
+    PortalNotAvailable,
+    Skipped,
+)
 from basis_portal.storage._backup import back_up
 from basis_portal.storage._place_sqlite import SQLitePlace
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing import FrozenClock
 from basis_portal.testing.builders import a_customer
 
-FIRST = ["good", "revoked", "pruned", "erased", "replaced", "blocked", "deleted", "given back"]
+FIRST = [
+    "good",
+    "revoked",
+    "pruned",
+    "erased",
+    "replaced",
+    "blocked",
+    "deleted",
+    "moved",
+    "renumbered",
+]
+FIRST += ["given back"]
 """Who has a token in the backup; the last one's is revoked."""
 IDS = [*FIRST, "late", "late and good"]
+NEW = {"moved": "merged", "renumbered": "another number"}
 CLOCK = FrozenClock()
 
 
@@ -78,6 +97,11 @@ def _since(lost: SQLiteStorage) -> None:
         portal.tokens.generate(one, by="ben")
     portal.tokens.revoke("late", by="ben", reason="fraud")
     portal.privacy.erase("erased", by="ben")
+    portal.tokens.revoke("moved", by="ben", reason="fraud")
+    for old, new in NEW.items():
+        lost.customers.save(a_customer(new))
+        portal.privacy.move(old, new, by="ben")
+        lost.customers.delete(old)
     day_ago = CLOCK.advance(days=2) - dt.timedelta(days=1)
     assert portal.privacy.prune(tokens_before=day_ago, by="ben").tokens == 1
     for one in ("replaced", "given back"):
@@ -107,10 +131,22 @@ def test_nothing_that_was_dead_opens(both: Any, end_revived: Callable[..., Any])
     """Afterwards only what was good opens, and it is said who needs a link; also when run again."""
     restored, lost, links = both
     renewed = ["given back", "late and good", "pruned", "replaced"]
-    for expected in (["erased", "pruned", "replaced", "revoked"], []):
+    for expected in (["erased", "moved", "pruned", "renumbered", "replaced", "revoked"], []):
         ended, renew = end_revived(restored, lost)
         assert (sorted(ended), sorted(renew)) == (expected, renewed)
         assert [one for one in FIRST if opens(restored, links[one])] == ["good"]
+
+
+def test_who_was_moved_is_moved_again(both: Any, end_revived: Callable[..., Any]) -> None:
+    """The new id has the history of the old one, and no access where that had none."""
+    restored, lost, _ = both
+    end_revived(restored, lost)
+    for old, new in NEW.items():
+        assert (restored.tokens.get(old), restored.tokens.history(old)) == (None, [])
+        ids = [token.id for token in lost.tokens.history(new)]
+        assert [token.id for token in restored.tokens.history(new)] == ids
+        with pytest.raises(AccessRevoked):
+            portal_over(restored).tokens.ensure(new)
 
 
 def test_a_portal_that_was_switched_off_stays_off(
