@@ -222,9 +222,10 @@ def _day(text: str) -> dt.date:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text[:6]) not in (0, *range(1024, 2**16)):
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+    if found not in (0, *range(1024, 2**16)):
         raise argparse.ArgumentTypeError("must be 0 or a whole number from 1024 to 65535")
-    return int(text)
+    return found
 
 
 class _Parser(argparse.ArgumentParser):

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -52,6 +53,16 @@ def test_all_is_well(configured: Any, run: Run) -> None:
     ):
         assert line in said.out
     assert KEY not in said.out + said.err
+
+
+def test_a_damaged_file_is_a_finding(configured: Any, run: Run) -> None:
+    """For programs all stands in the JSON, also where what is behind the tables cannot be read."""
+    path = Path(configured.environment["BASIS_PORTAL_SQLITE"])
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    found = run("check", "--json")
+    checks = json.loads(found.out)["checks"]
+    assert (found.status, "wrong" in {one["verdict"] for one in checks}) == (1, True)
 
 
 @pytest.mark.parametrize(

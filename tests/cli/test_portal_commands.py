@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.cli.places import BASE_URL, KEY
 
-from basis_portal import AccessDenied, Portal, PortalConfig
+from basis_portal import AccessDenied, Portal, PortalConfig, Privacy, StorageError
 from basis_portal.testing.builders import a_customer, a_payment, an_allocation, an_entry
 
 Run = Callable[..., Any]
@@ -311,7 +311,126 @@ def test_a_customer_is_moved(portal: Portal, run: Run) -> None:
     assert run("privacy", "move", "C-1001", "C-1001").status == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tokens", "revoke", "C-1O01"),
+        ("privacy", "export", "C-1O01", "--output", "export.json"),
+        ("privacy", "erase", "C-1O01", "--yes"),
+    ],
+)
+def test_a_mistyped_customer_is_said(
+    portal: Portal,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+) -> None:
+    """Nothing is done and nothing audited for an id that neither host nor portal knows."""
+    monkeypatch.chdir(tmp_path)
+    files, before = set(tmp_path.iterdir()), trail(portal)
+    refused = run(*words)
+    assert (refused.status, refused.out) == (1, "")
+    assert "there is no customer 'C-1O01', and nothing is held about it" in refused.err
+    assert (trail(portal), set(tmp_path.iterdir())) == (before, files)
+
+
+def test_whom_the_host_no_longer_knows_is_erased(portal: Portal, run: Run, file: Any) -> None:
+    """What is held counts; and of whom nothing is held, but the host knows, may be erased too."""
+    portal.tokens.generate("C-1001")
+    with closing(file.make()) as storage:
+        storage.customers.delete("C-1001")
+    assert run("tokens", "revoke", "C-1001").status == 0
+    assert run("privacy", "export", "C-1001").status == 0
+    assert run("privacy", "erase", "C-1001", "--yes").status == 0
+    assert run("privacy", "erase", "C-1001", "--yes").status == 1
+    assert run("privacy", "erase", "C-1002", "--yes").status == 0
+
+
+def test_an_export_that_cannot_be_written_is_none(
+    portal: Portal, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not audited, and leaves no file, nor does one that fails."""
+    before = trail(portal)
+    refused = run("privacy", "export", "C-1001", "--output", tmp_path / "no folder" / "x.json")
+    assert (refused.status, trail(portal)) == (1, before)
+
+    def fails(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(Privacy, "export", fails)
+    refused = run("privacy", "export", "C-1001", "--output", tmp_path / "x.json")
+    assert (refused.status, (tmp_path / "x.json").exists()) == (1, False)
+
+
+def test_how_to_get_the_link_can_be_pasted(portal: Portal, run: Run, file: Any) -> None:
+    """The customer's id stands behind it, quoted for a shell."""
+    assert run("tokens", "generate", "C-1001").out.endswith("basis-portal tokens link C-1001\n")
+    with closing(file.make()) as storage:
+        storage.customers.save(a_customer("C 7; ls"))
+    assert run("tokens", "generate", "C 7; ls").out.endswith("tokens link 'C 7; ls'\n")
+
+
+@pytest.mark.parametrize("day", ["20260301", "2026-W10-1", "2026-3-1", "today", ""])
+def test_a_day_has_one_form(capsys: pytest.CaptureFixture[str], run: Run, day: str) -> None:
+    """That of the help."""
+    with pytest.raises(SystemExit, match="2"):
+        run("statement", "C-1001", "--as-of", day)
+    assert "must be a day as YYYY-MM-DD" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prune", "--audit-days", "000000001999999"),
+        ("health", "--hours", "0099"),
+        ("demo", "--port", "00108099999"),
+    ],
+)
+def test_zeros_in_front_pass_no_limit(
+    capsys: pytest.CaptureFixture[str], run: Run, words: tuple[str, ...]
+) -> None:
+    """A number is as large as it says."""
+    with pytest.raises(SystemExit, match="2"):
+        run(*words)
+    assert "whole number" in capsys.readouterr().err
+
+
 # --- which portal
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+def test_health_of_a_file_that_is_damaged_or_missing(
+    portal: Portal, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, json_too: Any
+) -> None:
+    """It is an answer, for programs too, and takes one line on standard error at most."""
+    (tmp_path / "damaged.db").write_bytes(b"not a database" * 999)
+    for path in ("damaged.db", "missing/portal.db"):
+        monkeypatch.setenv("BASIS_PORTAL_SQLITE", str(tmp_path / path))
+        found = run("health", *json_too)
+        assert (found.status, found.err.count("\n") <= 1) == (1, True)
+        if json_too:
+            said = json.loads(found.out)
+            assert said == {
+                "health": {"ok": False, "available": None, "enabled": None},
+                "counters": None,
+            }
+        else:
+            assert re.search(r"storage can be read +no", found.out)
+
+
+def test_no_password_is_repeated(
+    portal: Portal, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of a DSN that stands where a portal belongs, nor of what the application says."""
+    (tmp_path / "bad_shop.py").write_text(
+        "def make():\n    raise OSError('cannot reach postgresql://u:secret@h/db')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    for name in ("postgres://u:secret@h/db", "bad_shop:make"):
+        refused = run("tokens", "link", "C-1001", "--portal", name)
+        assert (refused.status, "secret" in refused.out + refused.err) == (2, False)
+    assert "OSError: its text, which may hold a password, is not shown" in refused.err
 
 
 def test_the_applications_own_portal(

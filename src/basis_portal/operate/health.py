@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-from collections.abc import Iterator
+import logging
+import sys
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from ..errors import StorageError
 from .portal import add_portal_command, print_json, print_table, shown, the_portal
 
 if TYPE_CHECKING:
-    from ..monitoring import Counters, Health
+    from ..monitoring import Counters
 
 _HEALTH = """\
 Says whether the storage can be read and what the settings say, and counts what happened in the
@@ -28,28 +33,34 @@ def add_health(commands: Any) -> None:
 
 
 def _hours(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:3]) <= 24):
+    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= 24):
         raise argparse.ArgumentTypeError("must be a whole number of hours from 1 to 24")
     return int(text)
 
 
 def _health(options: argparse.Namespace) -> int:
-    with the_portal(options) as portal:
-        health = portal.monitoring.health()
-        since = portal.now() - dt.timedelta(hours=options.hours)
-        counters = portal.monitoring.counters(since) if health.ok else None
+    # What the library logs of a storage that cannot be read is for the application's log.
+    logging.getLogger("basis_portal").addHandler(logging.NullHandler())
+    health, counters = {"ok": False, "available": None, "enabled": None}, None
+    try:
+        with the_portal(options) as portal:
+            health = attrs.asdict(portal.monitoring.health())
+            since = portal.now() - dt.timedelta(hours=options.hours)
+            counters = portal.monitoring.counters(since) if health["ok"] else None
+    except StorageError as error:
+        print(f"basis-portal: {error}", file=sys.stderr)
     if options.json:
         print_json({"health": health, "counters": counters})
     else:
         print_table(("WHAT", "HOW MUCH"), [*_stands(health), *(_counted(counters))])
-    return int(not health.ok)
+    return int(not health["ok"])
 
 
-def _stands(health: Health) -> Iterator[tuple[str, str]]:
+def _stands(health: Mapping[str, bool | None]) -> Iterator[tuple[str, str]]:
     words = {True: "yes", False: "no", None: "unknown"}
-    yield "storage can be read", words[health.ok]
-    yield "edition and feature give the portal", words[health.available]
-    yield "switched on", words[health.enabled]
+    yield "storage can be read", words[health["ok"]]
+    yield "edition and feature give the portal", words[health["available"]]
+    yield "switched on", words[health["enabled"]]
 
 
 def _counted(counters: Counters | None) -> Iterator[tuple[str, str]]:

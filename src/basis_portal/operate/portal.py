@@ -15,7 +15,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..configuration import HELP, ConfigurationError
+from ..configuration import HELP, ConfigurationError, is_dsn
+from ..errors import CustomerNotFound
 from .storages import Command, add_command, configured_storage, read_configuration
 
 if TYPE_CHECKING:
@@ -59,6 +60,19 @@ def add_portal_command(
     return parser
 
 
+def check_known(portal: Portal, customer_id: str) -> None:
+    """Refuse, with `CustomerNotFound`, an id that neither host nor portal knows: a mistyped one."""
+    if (
+        portal.customers.get(customer_id) is None
+        and not portal.tokens.history(customer_id)
+        and not portal.audit.list(customer_id=customer_id, limit=1).items
+    ):
+        raise CustomerNotFound(
+            f"there is no customer {customer_id!r}, and nothing is held about it. Nothing was "
+            "done; one that was moved has another id"
+        )
+
+
 def add_by(parser: argparse.ArgumentParser) -> None:
     """Who asks, for the audit trail."""
     parser.add_argument("--by", metavar="NAME", help="who asks for it; 'system' without it")
@@ -84,7 +98,7 @@ def application_object(name: str, kind: type[T], called: str, option: str, varia
     Raises `ConfigurationError` where it cannot be had or is of another kind.
     """
     module, colon, path = name.partition(":")
-    if not (module and colon and path):
+    if not (module and colon and path) or is_dsn(name):
         raise ConfigurationError(
             f"say which {kind.__name__}: {option} MODULE:NAME, such as shop.portal:"
             f"{kind.__name__.lower()}, or set {variable}"
@@ -94,8 +108,9 @@ def application_object(name: str, kind: type[T], called: str, option: str, varia
         if not isinstance(found, kind) and callable(found):
             found = found()
     except Exception as error:  # whatever goes wrong in the application's own code
+        why = "its text, which may hold a password, is not shown" if is_dsn(str(error)) else error
         raise ConfigurationError(
-            f"{name!r} cannot be used: {type(error).__name__}: {error}"
+            f"{name!r} cannot be used: {type(error).__name__}: {why}"
         ) from None
     if not isinstance(found, kind):
         raise ConfigurationError(f"{name!r} is no {called}, and makes none")

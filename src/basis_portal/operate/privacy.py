@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TextIO
 
 from .portal import (
     add_by,
     add_group,
     add_portal_command,
     add_yes,
+    check_known,
     confirm,
     one_line,
     tell,
@@ -57,21 +60,34 @@ def add_privacy(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    if options.output is not None and os.path.lexists(options.output):
-        raise FileExistsError(f"{options.output!r} is there already; name a new file")
+    indent = None if options.json else 2
     with the_portal(options) as portal:
-        found = portal.privacy.export(options.customer, by=options.by)
-    text = json.dumps(found, indent=None if options.json else 2)
-    if options.output is None:
-        print(text)
-        return 0
-    with open(os.open(options.output, _NEW, 0o600), "w", encoding="utf-8") as file:
-        file.write(f"{text}\n")
+        check_known(portal, options.customer)
+        if options.output is None:
+            print(json.dumps(portal.privacy.export(options.customer, by=options.by), indent=indent))
+            return 0
+        with _new_file(options.output) as file:  # first: what cannot be written is not exported
+            found = portal.privacy.export(options.customer, by=options.by)
+            file.write(f"{json.dumps(found, indent=indent)}\n")
     return tell(options, {"file": options.output}, f"Written to {options.output!r}.")
+
+
+@contextlib.contextmanager
+def _new_file(path: str) -> Iterator[TextIO]:
+    """A file that only its owner may read, and that is gone where what fills it fails."""
+    if os.path.lexists(path):
+        raise FileExistsError(f"{path!r} is there already; name a new file")
+    with open(os.open(path, _NEW, 0o600), "w", encoding="utf-8") as file:
+        try:
+            yield file
+        except BaseException:
+            os.unlink(path)
+            raise
 
 
 def _erase(options: argparse.Namespace) -> int:
     with the_portal(options) as portal:
+        check_known(portal, options.customer)
         customer = one_line(options.customer)
         confirm(options, f"All that is held about {customer} is forgotten for good.", customer)
         pseudonym = portal.privacy.erase(options.customer, by=options.by)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
 from typing import Any
 
@@ -31,10 +32,11 @@ def add_statement(commands: Any) -> None:
 
 
 def _day(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("must be a day as YYYY-MM-DD") from None
+    with contextlib.suppress(ValueError):
+        day = dt.date.fromisoformat(text)
+        if day.isoformat() == text:
+            return day
+    raise argparse.ArgumentTypeError("must be a day as YYYY-MM-DD")
 
 
 def _statement(options: argparse.Namespace) -> int:

@@ -143,9 +143,10 @@ def file_name(text: str) -> str:
 
 def days(text: str) -> int:
     """An argument that is a number of days."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_DAYS):
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    if not 1 <= found <= _MOST_DAYS:
         raise argparse.ArgumentTypeError(f"must be a whole number of days from 1 to {_MOST_DAYS}")
-    return int(text)
+    return found
 
 
 # --- the commands -------------------------------------------------------------------------
@@ -173,19 +174,26 @@ def _migrate(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from ..storage._checks import findings
-    from ..storage._place import Verdict
+    from ..storage._place import Finding, Verdict
 
     shown = {Verdict.OK: "ok", Verdict.WARNING: "warning", Verdict.WRONG: "WRONG"}
     found: list[Finding] = []
     config = read_configuration(options)
-    with contextlib.closing(_place(options, config)) as place:
-        for one in itertools.chain(findings(place), _beyond(options, config, found)):
-            found.append(one)
-            if not options.json:
-                print(f"{shown[one.verdict]:8} {one.about}: {one.text}")
+    name = None
+    try:
+        with contextlib.closing(_place(options, config)) as place:
+            name = place.name
+            for one in itertools.chain(findings(place), _beyond(options, config, found)):
+                found.append(one)
+                if not options.json:
+                    print(f"{shown[one.verdict]:8} {one.about}: {one.text}")
+    except StorageError as error:
+        if not options.json:
+            raise
+        found.append(Finding("storage", Verdict.WRONG, str(error)))
     if options.json:
         checks = [{"about": f.about, "verdict": f.verdict.value, "text": f.text} for f in found]
-        _print_json({"storage": place.name, "checks": checks})
+        _print_json({"storage": name, "checks": checks})
     return int(any(one.verdict is Verdict.WRONG for one in found))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import shlex
 from typing import Any
 
 from ..domain.portal_token import PortalToken, TokenStatus, short_id
@@ -12,6 +13,7 @@ from .portal import (
     add_group,
     add_portal_command,
     add_yes,
+    check_known,
     confirm,
     one_line,
     print_json,
@@ -37,7 +39,8 @@ Ends the customer's link and issues a new token. With --if-current ID nothing is
 token is current by now: whoever was faster keeps the new link.
 """
 _REVOKE = """\
-Ends the customer's link at once. Where it has ended already nothing is changed, and it says so.
+Ends the customer's link at once. Where it has ended already nothing is changed, and it says so. The
+status is 1 where there is no such customer.
 """
 _REVOKE_ALL = """\
 Ends every link at once: for the day of a leak. At a terminal it asks first; programs say --yes.
@@ -125,6 +128,7 @@ def _regenerate(options: argparse.Namespace) -> int:
 
 def _revoke(options: argparse.Namespace) -> int:
     with the_portal(options) as portal:
+        check_known(portal, options.customer)
         token = portal.tokens.revoke(options.customer, by=options.by, reason=options.reason)
         facts = token and _facts(token, portal.now())
     words = f"{one_line(options.customer)} has no current token; nothing was changed."
@@ -150,7 +154,8 @@ def _link(options: argparse.Namespace) -> int:
 def _generated(options: argparse.Namespace, token: PortalToken, now: dt.datetime) -> int:
     words = (
         f"Generated token {short_id(token.id)}... of {one_line(token.customer_id)}, active until "
-        f"{shown(token.expires_at)}. The link: basis-portal tokens link"
+        f"{shown(token.expires_at)}. The link: basis-portal tokens link "
+        f"{shlex.quote(one_line(token.customer_id))}"
     )
     return tell(options, {"token": _facts(token, now)}, words)
 
