@@ -183,6 +183,19 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Break what guards money and links in thousands of ways, and count what no test notices.
+
+    Modules may be named, such as ``tokens`` or ``domain.aging``.
+    """
+    session.install("-e", ".[demo,test]", "mutmut==3.8.1")
+    shutil.rmtree("mutants", ignore_errors=True)
+    named = [f"basis_portal.{module}.*" for module in session.posargs]
+    session.run("mutmut", "run", *named)
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session
 def catalogues(session: nox.Session) -> None:
     """Take new texts over into the catalogues of all languages, and compile them."""
     session.install("babel>=2.12", "jinja2")

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from tests.depth import DEEP, examples, thinned
+from hypothesis import HealthCheck, Phase, settings
+from tests.depth import DEEP, MUTATED, examples, storages, thinned
 
 from basis_portal import AuditEntry, Portal, PortalConfig
 from basis_portal.storage.memory import InMemoryStorage
@@ -27,7 +27,15 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.load_profile("suite")
+# Where mutants are tried, the same examples each time; whatever fails kills, be it small or not.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("suite"),
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+)
+settings.load_profile("mutation" if MUTATED else "suite")
 
 KEY = "a secret for tests alone, at least 32 bytes"
 BASE_URL = "https://erp.example.com/portal"
@@ -197,7 +205,7 @@ def make_storage(
         storage.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=storages())
 def storage(request: pytest.FixtureRequest, make_storage: Callable[..., Any]) -> Any:
     """Each of the storages in turn, empty."""
     return make_storage(request.param)

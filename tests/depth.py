@@ -17,16 +17,33 @@ T = TypeVar("T")
 
 VARIABLE = "BASIS_PORTAL_TEST_DEEP"
 DEEP = os.environ.get(VARIABLE, "") not in ("", "0")
+MUTATED = "MUTANT_UNDER_TEST" in os.environ
+"""True where mutmut runs the tests, some thousand times: then the storage in memory will do."""
 VARIATIONS = frozenset({"storage", "place", "how", "width", "javascript"})
 """The parameters of tests of which one value will do: the others have their turn in other tests."""
 
 _PART = 5
 _FEWEST = 5
+_OF_A_MUTANT = 20
 
 
 def examples(deep: int) -> int:
     """How many examples, where a deep run tries so many."""
-    return deep if DEEP else max(_FEWEST, deep // _PART)
+    usual = deep if DEEP else max(_FEWEST, deep // _PART)
+    return min(usual, _OF_A_MUTANT) if MUTATED else usual
+
+
+def storages() -> list[str]:
+    """The storages for which a test of the use cases is made."""
+    return ["memory"] if MUTATED else ["memory", "sqlite", "postgres"]
+
+
+def label(value: object) -> str:
+    r"""What a parameter is called, beginning as it does, without ``\``.
+
+    Where tests are collected twice in one process, as mutmut does, pytest escapes it once more.
+    """
+    return ascii(value)[:40].replace("\\", "/")
 
 
 def some(values: Sequence[T]) -> Sequence[T]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.depth import label
 
 from basis_portal import (
     Cause,
@@ -79,7 +80,7 @@ def test_a_pasted_link_is_found(
         b"bytes",
         [],
     ],
-    ids=lambda junk: repr(junk)[:20],
+    ids=label,
 )
 def test_junk_is_unreadable(junk: Any, portal: Portal, token: PortalToken, state: State) -> None:
     """What is no link of ours is unreadable: no token, no customer, and no error."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.depth import label
 
 from basis_portal import (
     AuditEvent,
@@ -144,7 +145,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "message"), WRONG, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(("given", "message"), WRONG, ids=label)
 def test_wrong_arguments_of_a_list(given: dict[str, Any], message: str, crowd: Portal) -> None:
     """A wrong filter, limit or cursor is refused by name."""
     with pytest.raises(InvalidValue) as caught:

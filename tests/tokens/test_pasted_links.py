@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.depth import label
 
 from basis_portal import (
     Cause,
@@ -350,7 +351,7 @@ def their(signer: LinkSigner) -> str:
         "> " * 10_000,
         "=\n" * 10_000,
     ],
-    ids=lambda junk: repr(junk[:9]),
+    ids=label,
 )
 def test_junk_costs_little(junk: str, signer: LinkSigner, their: str) -> None:
     """The longest text that is looked at takes a fraction of a second, with a link in it or not."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.depth import label
 
 from basis_portal import (
     AccessDenied,
@@ -137,7 +138,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "message"), WRONG, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(("given", "message"), WRONG, ids=label)
 @pytest.mark.parametrize("storage", ["memory"], indirect=True)
 def test_wrong_arguments_are_refused(
     given: dict[str, Any], message: str, make_portal: MakePortal
