@@ -58,6 +58,8 @@ class Watched:
 
     Attributes:
         calls: what was called, such as ``"tokens.get"``, in order.
+        given: the keyword arguments of each of these calls.
+        locks: the customers that each transaction locked.
         before: by name of a call, what runs first; what it raises the caller gets.
         after: by name of a call, what runs when it is done.
     """
@@ -65,6 +67,8 @@ class Watched:
     def __init__(self, inner: Any, watcher: Watched | None = None) -> None:
         self.inner = inner
         self.calls: list[str] = watcher.calls if watcher else []
+        self.given: list[dict[str, Any]] = watcher.given if watcher else []
+        self.locks: list[list[str]] = watcher.locks if watcher else []
         self.before: dict[str, Callable[[], Any]] = watcher.before if watcher else {}
         self.after: dict[str, Callable[[], Any]] = watcher.after if watcher else {}
 
@@ -84,6 +88,7 @@ class Watched:
 
     def transact(self, work: Callable[[Any], Any], *, lock: Sequence[str] = ()) -> Any:
         """The storage's own; ``work`` is given watched repositories."""
+        self.locks.append(list(lock))
         return self.inner.transact(lambda unit: work(Watched(unit, self)), lock=lock)
 
     def snapshot(self) -> Any:
@@ -97,6 +102,7 @@ class Watched:
     def call(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Note a call and make it."""
         self.calls.append(name)
+        self.given.append(kwargs)
         if name in self.before:
             self.before[name]()
         result = method(*args, **kwargs)

@@ -236,11 +236,13 @@ def test_pickles_hold_no_secret(story: _Story, clock: FrozenClock, watched: Any)
 
 
 def test_a_signer_is_not_pickled_with_a_portal(portal: Portal, secret_key: str) -> None:
-    """Where all else of a portal could be pickled, its signer still refuses, and says why."""
-    signer = portal._context.links
-    with pytest.raises(TypeError, match="holds secret keys and is not pickled"):
-        pickle.dumps(signer)
-    assert secret_key not in repr(signer)
+    """Where all else of a portal could be pickled, its signers still refuse, and say why."""
+    for signer in (portal._context.links, portal.forms):
+        with pytest.raises(TypeError) as caught:
+            pickle.dumps(signer)
+        name = type(signer).__name__
+        assert str(caught.value) == f"{name} holds secret keys and is not pickled"
+        assert secret_key not in repr(signer)
 
 
 def test_reprs_say_what_can_be_said(portal: Portal, text_of: TextOf) -> None:

@@ -132,6 +132,28 @@ def test_each_cause(
     assert portal.tokens.check(nobody) == LinkCheck(Cause.UNKNOWN, None, None)
 
 
+def test_a_flaw_is_told_beside_each_cause(
+    portal: Portal, storage: Any, make_portal: Callable[..., Portal], text_of: Any, secret_key: str
+) -> None:
+    """That something is stuck to a link is told whether its token would open or not, and why."""
+    token = portal.tokens.generate("C-1001")
+    pasted, customer = text_of(portal) + ".", a_customer("C-1001")
+    assert portal.tokens.check(pasted) == LinkCheck(None, token, customer, "added")
+
+    class Confused:
+        def get(self, customer_id: str) -> Any:
+            return Customer("C-1002", "Teh Melati")
+
+    confused = make_portal(customers=Confused())
+    assert confused.tokens.check(pasted) == LinkCheck(Cause.FAULT, token, None, "added")
+    revoked = portal.tokens.revoke("C-1001")
+    assert portal.tokens.check(pasted) == LinkCheck(Cause.REVOKED, revoked, customer, "added")
+    nobody = LinkSigner([secret_key], storage.tenant).sign(token_id(5)) + "."
+    assert portal.tokens.check(nobody) == LinkCheck(Cause.UNKNOWN, None, None, "added")
+    several = portal.tokens.check(f"{pasted} {nobody}")
+    assert several == LinkCheck(Cause.UNREADABLE, None, None, "several")
+
+
 def test_the_master_switch_is_not_looked_at(
     portal: Portal, token: PortalToken, text_of: Any
 ) -> None:

@@ -79,6 +79,20 @@ def test_pages_make_the_whole_list(limit: int, crowd: Portal) -> None:
     assert found == [f"K-{n}" for n in range(10)]
 
 
+def test_a_page_costs_no_more_than_it_shows(
+    crowd: Portal, storage: Any, watched: Any, make_portal: Callable[..., Portal]
+) -> None:
+    """The storage is asked for one token more than is shown, and by default 50 are."""
+    over = make_portal(watched)
+    for limit in (1, 4, 200):
+        over.tokens.list(limit=limit)
+        assert (watched.calls[-1], watched.given[-1]["limit"]) == ("tokens.page", limit + 1)
+    more = [f"M-{n}" for n in range(50)]
+    storage.customers.save(*(Customer(one, one) for one in more))
+    list(crowd.tokens.ensure_many(more))
+    assert len(crowd.tokens.list()) == 50
+
+
 def test_equal_expiries_are_listed_by_id(portal: Portal, storage: Any) -> None:
     """Tokens that expire at the same instant are listed by id, on pages as well."""
     ids = [f"K-{n}" for n in range(7)]
@@ -130,9 +144,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"limit": "5"}, "limit must be a whole number from 1 to 200"),
     ({"status": "active"}, "status must be one of TokenStatus.ACTIVE"),
     ({"status": 1}, "status must be one of TokenStatus.ACTIVE"),
-    ({"expiring_within": timedelta(0)}, "expiring_within must be a timedelta above 0"),
-    ({"expiring_within": -timedelta(1)}, "expiring_within must be a timedelta above 0"),
-    ({"expiring_within": 5}, "expiring_within must be a timedelta above 0"),
+    ({"expiring_within": timedelta(0)}, "expiring_within must be a timedelta above 0, not datet"),
+    ({"expiring_within": -timedelta(1)}, "expiring_within must be a timedelta above 0, not datet"),
+    ({"expiring_within": 5}, "expiring_within must be a timedelta above 0, not 5"),
     ({"key_fingerprint": 5}, "key_fingerprint must be text"),
     ({"key_fingerprint": "\x00"}, "key_fingerprint contains a character"),
     ({"key_fingerprint": "x" * 65}, "key_fingerprint must have 0 to 64 characters"),
@@ -181,14 +195,22 @@ def test_history_is_oldest_first(portal: Portal, clock: FrozenClock) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3, 1000])
-def test_latest_of_many(batch: int, crowd: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The latest token of each customer asked for, ended or not; who has none is left out."""
+def test_latest_of_many(
+    batch: int,
+    crowd: Portal,
+    watched: Any,
+    make_portal: Callable[..., Portal],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The latest token of each customer asked for, ended or not, by the batch; or none."""
     monkeypatch.setattr("basis_portal.tokens.BATCH", batch)
     ids = ["K-8", "K-0", "K-9", "K-9", "nobody", "C-1001", "K-3"]
     expected = {one: crowd.tokens.get(one) for one in ("K-0", "K-3", "K-8", "K-9")}
     assert crowd.tokens.latest(ids) == expected
     assert crowd.tokens.latest(one for one in ids) == expected
     assert crowd.tokens.latest([]) == {}
+    assert make_portal(watched).tokens.latest(ids) == expected
+    assert watched.calls == ["tokens.latest"] * -(-len(ids) // batch)
 
 
 @pytest.mark.parametrize("wrong", ["K-1", b"K-1", None, 5, [""], [None], ["K-1", "\x00"]])

@@ -243,8 +243,10 @@ def test_an_id_that_is_none(verb: str, wrong: Any, crowd: Portal) -> None:
 @pytest.mark.parametrize("wrong", ["C-1001", b"C-1001", None, 5])
 def test_ids_must_come_in_an_iterable(verb: str, wrong: Any, portal: Portal) -> None:
     """A bare id, which would go letter by letter, and what is no iterable are refused at once."""
-    with pytest.raises(InvalidValue, match=r"^customer_ids must be an iterable of ids") as caught:
+    with pytest.raises(InvalidValue) as caught:
         getattr(portal.tokens, verb)(wrong)
+    rule = "must be an iterable of ids, such as a list"
+    assert str(caught.value) == f"customer_ids {rule}, not {wrong!r}"
     assert caught.value.field == "customer_ids"
     for right in (["C-1001"], ("C-1001",), {"C-1001"}, {"C-1001": 1}, iter(["C-1001"])):
         assert [one.customer_id for one in getattr(portal.tokens, verb)(right)] == ["C-1001"]
@@ -307,6 +309,41 @@ def test_revoke_all_ends_every_token(
     first = crowd.tokens.get(IDS[0])
     assert first
     assert (first.ended_by, first.reason) == ("bo", "before")
+
+
+def test_revoke_all_passes_each_customer_once(
+    crowd: Portal, watched: Any, make_portal: MakePortal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In batches, each locked; who is given a new link meanwhile keeps it."""
+    monkeypatch.setattr("basis_portal.tokens.BATCH", 2)
+    list(crowd.tokens.ensure_many(IDS[:5]))
+
+    def colleague() -> None:
+        if watched.calls.count("tokens.current_page") == 2:
+            crowd.tokens.generate(IDS[0])
+
+    watched.before["tokens.current_page"] = colleague
+    assert make_portal(watched).tokens.revoke_all() == 5
+    assert active(crowd) == 1
+    pages = [
+        (given["after"], given["limit"])
+        for call, given in zip(watched.calls, watched.given, strict=True)
+        if call == "tokens.current_page"
+    ]
+    assert pages == [(None, 2), (IDS[1], 2), (IDS[3], 2), (IDS[4], 2)]
+    assert watched.locks == [IDS[:2], IDS[2:4], IDS[4:5]]
+
+
+@pytest.mark.parametrize("verb", ["ensure_many", "regenerate_many"])
+def test_a_batch_locks_those_who_may_get_one(
+    verb: str, portal: Portal, watched: Any, make_portal: MakePortal
+) -> None:
+    """Each once and nobody else; where there is nobody, nothing is begun."""
+    many = getattr(make_portal(watched).tokens, verb)
+    list(many(["C-1002", "C-1003", "C-1001", "C-9999", "C-1002"]))
+    assert watched.locks == [["C-1002", "C-1001"]]
+    list(many(["C-1003", "C-9999"]))
+    assert len(watched.locks) == 1
 
 
 def test_the_way_back_from_revoke_all(crowd: Portal) -> None:

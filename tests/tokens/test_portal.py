@@ -313,6 +313,17 @@ def test_the_gate_open(act: Callable[[Portal], object], portal: Portal) -> None:
         act(portal)
 
 
+@pytest.mark.parametrize("why", [*CLOSED, None])
+def test_what_closes_the_gate_is_told(why: str | None, make_portal: MakePortal) -> None:
+    """Staff are told whether it is the edition or the feature; the edition where it is both."""
+    closed = CLOSED[why] if why else {}
+    cause = next(iter(closed), "").removesuffix("_enabled") or None
+    assert make_portal(**closed).unavailable_because() == cause
+    if closed:
+        both = {"edition": Edition.DESKTOP, "feature_enabled": False, **closed}
+        assert make_portal(**both).unavailable_because() == "edition"
+
+
 def test_a_failing_gate_is_logged(
     make_portal: MakePortal, portal: Portal, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -328,6 +328,20 @@ def test_wrong_ids_are_refused(
     assert state() == before
 
 
+CHANGES = ("generate", "regenerate", "ensure", "revoke", "link", "preview", "reply", "mark_read")
+
+
+@pytest.mark.parametrize("verb", CHANGES)
+def test_a_change_locks_its_customer(
+    verb: str, portal: Portal, watched: Any, make_portal: Callable[..., Portal]
+) -> None:
+    """Two who change what is of one customer wait for each other, and for nobody else."""
+    if verb == "link":
+        portal.tokens.generate("C-1001")
+    BY_ID[verb](make_portal(watched), "C-1001")
+    assert watched.locks == [["C-1001"]]
+
+
 @pytest.mark.parametrize("wrong", ["", "x" * 256, *WRONG_LINES])
 def test_wrong_names_of_staff_are_refused(wrong: Any, portal: Portal, state: State) -> None:
     """`by=` is one line of 1 to 255 characters, for every verb that takes it."""
