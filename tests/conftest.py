@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from shutil import copyfile
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from tests.depth import DEEP, MUTATED, examples, storages, thinned
+from tests.depth import DEEP, MUTATED, TOOK_TOO_LONG, examples, storages, thinned
 
 from basis_portal import AuditEntry, Portal, PortalConfig
 from basis_portal.storage.memory import InMemoryStorage
@@ -51,6 +52,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = set(map(id, kept))
     config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
     items[:] = kept
+
+
+if MUTATED:
+    # A mutant may never end. Processor time is counted, so that a busy machine kills nothing.
+    signal.signal(signal.SIGPROF, lambda *_: os._exit(TOOK_TOO_LONG))
+
+    def pytest_runtest_setup() -> None:
+        """Begin to count the seconds of a test."""
+        signal.setitimer(signal.ITIMER_PROF, 10)
+
+    def pytest_runtest_teardown() -> None:
+        """Count no longer."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 class Watched:

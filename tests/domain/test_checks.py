@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +69,33 @@ def test_a_message_is_never_huge(check: Callable[[str, Any], object], value: obj
     with pytest.raises(InvalidValue, match=r"^field must") as refused:
         check("field", value)
     assert len(str(refused.value)) < 400
+
+
+def test_a_class_checks_its_fields() -> None:
+    """Each refusal names class and field; what may be left out, or is text, has its bounds."""
+
+    @attrs.define
+    class Thing:
+        text: Any = attrs.field(default="a", validator=checks.is_text(3))
+        long: Any = attrs.field(default="a", validator=checks.is_text(least=0))
+        note: Any = attrs.field(default=None, validator=checks.optional_text(3))
+        tale: Any = attrs.field(default=None, validator=checks.optional_text())
+        kind: Any = attrs.field(default=EntryKind.INVOICE, validator=checks.is_member(EntryKind))
+        side: Any = attrs.field(default=None, validator=checks.is_member(EntryKind, optional=True))
+        line: Any = attrs.field(default="a", validator=checks.checked(checks.check_line, limit=2))
+        flag: Any = attrs.field(default=True, validator=checks.checked(checks.check_member, bool))
+
+    right = Thing("abc", "", "", "x" * 1000, EntryKind.REFUND, EntryKind.REFUND, "ab", False)
+    assert attrs.evolve(right, long="x" * 1000, note=None, tale="", side=None) != right
+    wrong = [
+        *(("text", ""), ("text", "abcd"), ("text", None), ("long", "x" * 1001), ("long", None)),
+        *(("note", "abcd"), ("note", 5), ("tale", "x" * 1001), ("kind", None), ("kind", "refund")),
+        *(("side", "refund"), ("line", "abc"), ("line", "a\n"), ("line", None), ("flag", 1)),
+    ]
+    for field, value in wrong:
+        with pytest.raises(InvalidValue, match=rf"^Thing\.{field} ") as refused:
+            attrs.evolve(right, **{field: value})
+        assert refused.value.field == f"Thing.{field}"
 
 
 @given(ids())

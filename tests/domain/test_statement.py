@@ -10,6 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ from basis_portal.domain.allocation import (
 from basis_portal.domain.money import ZERO
 from basis_portal.domain.statement import (
     activity,
+    activity_without_lines,
     balances,
     open_items_only,
     running_lines,
@@ -126,6 +128,25 @@ def test_all_totals_are_one(
         assert Fraction(one.aging.open_debits) == buckets
         assert Fraction(one.closing_balance) == plain[currency]
         assert one.aging.unapplied_credits <= 0
+
+
+@settings(max_examples=examples(50))
+@given(ledgers(), ledger_days(), RULES)
+def test_without_its_lines_an_activity_is_the_same(
+    ledger: Ledger, day: dt.date, rule: AllocationRule
+) -> None:
+    """Opening, closing, what is open and how old it is; what the lines add up to is left out."""
+    for currency, whole in _statement(ledger, FIRST, day, rule).items():
+        assert whole.opening_balance is not None
+        assert whole.aging is not None
+        known = {"items": whole.open_items, "aging": whole.aging}
+        balances = whole.opening_balance, whole.closing_balance
+        found = activity_without_lines(currency, *balances, **known)
+        assert found == attrs.evolve(whole, lines=(), charged=None, credited=None)
+        bare = activity_without_lines(currency, *balances)
+        assert bare == attrs.evolve(found, open_items=(), aging=None)
+        with pytest.raises(LedgerError, match=f"^the open items in {currency} add up to "):
+            activity_without_lines(currency, whole.aging.total, whole.aging.total + 1, **known)
 
 
 @settings(max_examples=examples(50))

@@ -175,6 +175,27 @@ def test_every_verb_in_every_state(
         assert state() == before
 
 
+@pytest.mark.parametrize(
+    ("verb", "state_before", "message"),
+    [
+        ("generate", "active", "{} has an active token, issued by bo; regenerate replaces it"),
+        ("regenerate if_current", "none", "the token of {} was changed meanwhile; {nothing}"),
+        ("ensure", "revoked", "access of {} was revoked; generate a token to give it again"),
+        ("link", "none", "{} has no active token (none)"),
+        ("link", "expired", "{} has no active token (expired)"),
+    ],
+)
+def test_a_refusal_says_what_stands_and_what_to_do(
+    verb: str, state_before: str, message: str, portal: Portal, given: Given
+) -> None:
+    """In a line for staff: whose token, how it stands, and which verb helps."""
+    given(state_before)
+    with pytest.raises(PortalError) as caught:
+        VERBS[verb](portal)
+    whole = message.format("customer 'C-1001'", nothing="nothing was issued")
+    assert str(caught.value) == whole
+
+
 def test_the_table_is_whole() -> None:
     """Every verb above stands in the table."""
     assert list(TABLE) == list(VERBS)
