@@ -140,7 +140,7 @@ def test_a_bucket_is_found_by_its_label() -> None:
     """A label that is none of the buckets' is a KeyError."""
     aging = age_open_items([_due(45)], AS_OF)
     assert aging["31-60"] == 100
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"^'31-61'$"):
         aging["31-61"]
 
 

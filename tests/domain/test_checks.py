@@ -86,6 +86,7 @@ def test_a_class_checks_its_fields() -> None:
         flag: Any = attrs.field(default=True, validator=checks.checked(checks.check_member, bool))
 
     right = Thing("abc", "", "", "x" * 1000, EntryKind.REFUND, EntryKind.REFUND, "ab", False)
+    assert attrs.evolve(right, text="x") != right
     assert attrs.evolve(right, long="x" * 1000, note=None, tale="", side=None) != right
     wrong = [
         *(("text", ""), ("text", "abcd"), ("text", None), ("long", "x" * 1001), ("long", None)),
@@ -96,6 +97,19 @@ def test_a_class_checks_its_fields() -> None:
         with pytest.raises(InvalidValue, match=rf"^Thing\.{field} ") as refused:
             attrs.evolve(right, **{field: value})
         assert refused.value.field == f"Thing.{field}"
+
+
+def test_a_customer_moves_to_another_id() -> None:
+    """Any other id will do; the refusal names the argument, the rule and the value."""
+    assert checks.check_move("C-1001", "C-2001") == "C-2001"
+    for value, rule in (
+        ("C-1001", "must be another id than the present one, not 'C-1001'"),
+        ("", "must have 1 to 255 characters, not 0"),
+    ):
+        with pytest.raises(InvalidValue) as refused:
+            checks.check_move("C-1001", value)
+        assert str(refused.value) == f"new_id {rule}"
+        assert refused.value.field == "new_id"
 
 
 @given(ids())
@@ -266,6 +280,7 @@ def test_a_switch_is_a_bool() -> None:
 def test_few_of_many_values_are_shown() -> None:
     """A message shows the first few of many values and counts the rest."""
     assert checks.shown_few(["a", "b"]) == "'a', 'b'"
+    assert checks.shown_few(range(5)) == "0, 1, 2, 3, 4"
     assert checks.shown_few(range(7)) == "0, 1, 2, 3, 4 and 2 more"
 
 

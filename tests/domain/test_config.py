@@ -167,17 +167,19 @@ def test_every_problem_of_a_dict_is_named() -> None:
     """Two wrong types and an unknown key are three problems in one error."""
     with pytest.raises(InvalidValue) as refused:
         PortalConfig.from_dict({"enabled": 1, "welcome_message": None, "colour": "red"})
-    message = str(refused.value)
-    assert "must be of type bool, not 1 @ $.enabled" in message
-    assert "must be of type str, not None @ $.welcome_message" in message
-    assert "unknown key 'colour' @ $" in message
+    assert sorted(str(refused.value).split("; ")) == [
+        "unknown key 'colour' @ $",
+        "value must be of type bool, not 1 @ $.enabled",
+        "value must be of type str, not None @ $.welcome_message",
+    ]
 
 
 @pytest.mark.parametrize("data", [None, [], "enabled", 5, [("enabled", True)]])
 def test_settings_come_from_a_mapping(data: Any) -> None:
     """What is no mapping is refused."""
-    with pytest.raises(InvalidValue, match=r"^PortalConfig must be a mapping, not "):
+    with pytest.raises(InvalidValue) as refused:
         PortalConfig.from_dict(data)
+    assert str(refused.value) == f"PortalConfig must be a mapping, not {data!r}"
 
 
 def test_keys_are_refused_in_a_line() -> None:

@@ -124,8 +124,8 @@ def test_a_document_without_an_entry_is_refused(document: Document) -> None:
 @pytest.mark.parametrize(
     ("document", "rule"),
     [
-        (an_order(), r"^Document\.kind must be an invoice or credit note"),
-        (an_invoice(status=DocumentStatus.DRAFT), r"^Document\.status must be issued"),
+        (an_order(), r"^Document\.kind must be an invoice or credit note, not 'sales_order'"),
+        (an_invoice(status=DocumentStatus.DRAFT), r"^Document\.status must be issued, not 'draft'"),
         (a_credit_note(status=DocumentStatus.CANCELLED), r"^Document\.status must be issued"),
         (a_credit_note(total=Decimal(-119)), r"^LedgerEntry\.amount must not be negative"),
     ],

@@ -127,11 +127,13 @@ def test_what_an_email_is_for_must_not(mail: Mail, name: str, data: st.DataObjec
     other = data.draw(mails().map(lambda one: getattr(one, name)).filter(lambda one: one != own))
     with pytest.raises(InvalidValue, match=rf"does not change: {name}$"):
         check_same_mail(mail, attrs.evolve(mail, **{name: other}))
+    with pytest.raises(InvalidValue, match=r"^what an e-mail is for does not change: id, kind$"):
+        check_same_mail(a_mail("E-1"), a_mail("E-2", kind=MailKind.RENEWAL))
 
 
 @pytest.mark.parametrize("wrong", [None, "E-1", {}])
 def test_only_emails_are_compared(wrong: Any) -> None:
     """What is no e-mail is refused on either side."""
-    for pair in ((wrong, a_mail()), (a_mail(), wrong)):
-        with pytest.raises(InvalidValue):
+    for field, pair in (("before", (wrong, a_mail())), ("after", (a_mail(), wrong))):
+        with pytest.raises(InvalidValue, match=f"^{field} must be a Mail, not "):
             check_same_mail(*pair)

@@ -23,7 +23,8 @@ from basis_portal import (
     document_state,
     open_item_state,
 )
-from basis_portal.domain.money import from_units, to_units
+from basis_portal.domain.money import format_amount, from_units, to_units
+from basis_portal.domain.views import STATE_WORDS, StateCode
 from basis_portal.testing.builders import (
     a_credit_note,
     a_payment,
@@ -92,6 +93,26 @@ def test_a_state_keeps_its_promises(view: DocumentView) -> None:
     assert bool(state.words) is (view.kind is not DocumentKind.SALES_ORDER)
     if "ue" in state.words:
         assert open_invoice
+
+
+@given(_views())
+def test_a_state_can_be_said_in_other_languages(view: DocumentView) -> None:
+    """Its code, with the days or the money it carries, gives the same words again."""
+    state = document_state(view)
+    if state.code is StateCode.NONE:
+        assert (view.kind, state.words) == (DocumentKind.SALES_ORDER, "")
+        return
+    if state.code is StateCode.LEFT_TO_USE:
+        assert (state.currency, state.amount, state.days) == (view.currency, view.open_amount, None)
+        assert state.amount is not None
+        words = {"money": f"{state.currency} {format_amount(state.amount)}"}
+    else:
+        assert (state.currency, state.amount) == (None, None)
+        words = {}
+    assert state.words == STATE_WORDS[state.code].english(state.days, **words)
+    due = view.open_due_date
+    if "ue" in state.words and due:
+        assert state.days == abs((due - view.as_of).days)
 
 
 @given(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.depth import label
 
 from basis_portal import InvalidValue
+from basis_portal.domain.mail_address import masked_address, read_address
 from basis_portal.mail.addresses import masked, parse_address
 from basis_portal.mail.envelope import Envelope
 
@@ -24,6 +25,8 @@ GOOD = [
     ("Müller & Söhne GmbH <a@b.example>", "Müller & Söhne GmbH", "a@b.example"),
     ("J. Smith <a@b.example>", "J. Smith", "a@b.example"),
     ("o'neil+bills=x/y@b-c.d.example", "", "o'neil+bills=x/y@b-c.d.example"),
+    ("Xa@b.exampleX", "", "Xa@b.exampleX"),
+    (f"a@b.example{' ' * 989}", "", "a@b.example"),
     ("a.b.c@b.example", "", "a.b.c@b.example"),
     ("a@xn--mller-kva.example", "", "a@xn--mller-kva.example"),
     ("a@Müller.example", "", "a@xn--mller-kva.example"),
@@ -86,6 +89,8 @@ BAD = [
     "a\t@x.example",
     "a\u2028@x.example",
     "a\u00a0@x.example",
+    "\u00a0a@x.example\u2003",
+    f"a@x.example{' ' * 990}",
     "a\u202e@x.example",
     "a\ud800@x.example",
     "=?utf-8?q?b=40y.example?=@x.example",
@@ -134,10 +139,24 @@ def test_a_refusal_shows_no_link() -> None:
     assert "b" * 20 not in str(refused.value)
 
 
-def test_several_addresses_are_said_to_be_several() -> None:
-    """The refusal names the rule and the value."""
-    with pytest.raises(InvalidValue, match=r"exactly one e-mail address .*, not 'a@x.example, b@"):
-        parse_address("a@x.example, b@y.example")
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (
+            "a@x.example, b@y.example",
+            "must be exactly one e-mail address such as finance@kopi.example",
+        ),
+        (f"{'a' * 65}@x.example", "must have at most 64 bytes before the @ and 254 in all"),
+        ("a@kopi", "must have a whole domain such as kopi.example"),
+        ("a@straße.example", "must have a domain that can be looked up; write its xn-- form"),
+    ],
+)
+def test_a_refusal_says_what_an_address_is(text: str, rule: str) -> None:
+    """The refusal names the rule, with an example or a remedy, and the value."""
+    with pytest.raises(InvalidValue) as refused:
+        read_address(text)
+    assert str(refused.value) == f"email {rule}, not {text!r}"
+    assert refused.value.field == "email"
 
 
 def test_a_line_break_is_named() -> None:
@@ -156,7 +175,13 @@ def test_a_line_break_is_named() -> None:
 )
 def test_a_masked_address_can_only_be_recognised(text: str, shown: str) -> None:
     """The first letter and the domain are left."""
-    assert masked(parse_address(text)) == shown
+    assert masked(parse_address(text)) == masked_address(text) == shown
+
+
+@pytest.mark.parametrize("text", [None, "", "a@x", "a@x.example, b@y.example"])
+def test_what_nothing_can_be_sent_to_is_not_shown(text: str | None) -> None:
+    """No address on file, or none that would be mailed to."""
+    assert masked_address(text) is None
 
 
 # --- properties ----------------------------------------------------------------------------

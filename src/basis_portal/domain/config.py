@@ -92,7 +92,7 @@ def _explain(error: Any) -> list[str]:
 
     def text(found: BaseException, _: type | None) -> str:
         if isinstance(found, cattrs.ForbiddenExtraKeysError):
-            return f"unknown key {shown_few(sorted(found.extra_fields, key=str))}"
+            return f"unknown key {shown_few(sorted(found.extra_fields))}"
         return str(found)
 
     problems: list[str] = cattrs.transform_error(error, path="$", format_exception=text)
