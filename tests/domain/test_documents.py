@@ -114,6 +114,14 @@ def test_a_wrong_field_of_a_customer_is_refused(field: str, value: Any) -> None:
         a_customer(**{field: value})
 
 
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "http://pay.example", "https://[::1"])
+def test_a_refused_address_to_pay_at_is_shown(url: str) -> None:
+    """The refusal names the field, the rule and the value."""
+    with pytest.raises(InvalidValue) as refused:
+        an_invoice(pay_url=url)
+    assert str(refused.value) == f"Document.pay_url must be an https address, not {url!r}"
+
+
 def test_the_place_of_a_wrong_line_is_named() -> None:
     """The refusal of a document says which of its lines is none."""
     with pytest.raises(InvalidValue, match=r"^Document\.lines\[1\] must be a DocumentLine"):

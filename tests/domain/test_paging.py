@@ -17,6 +17,7 @@ from basis_portal.domain.paging import (
     read_cursor,
     write_cursor,
 )
+from basis_portal.errors import shown
 from basis_portal.testing.strategies import ODD_IDS, dates, ids, instants, texts
 
 KEYS = st.tuples(texts(1000).map(str.casefold), st.integers(-(2**63) + 1, 2**63 - 1), ids())
@@ -101,6 +102,8 @@ def test_a_forged_cursor_is_refused(cursor: Any) -> None:
     for read in (lambda c: read_cursor(c, str, str), instant_key, day_key):
         with pytest.raises(InvalidValue, match=r"^after must be the next= of") as refused:
             read(cursor)
+        rule = "after must be the next= of an earlier page"
+        assert str(refused.value) == f"{rule}, not {shown(cursor)}"
         assert refused.value.field == "after"
         assert len(str(refused.value)) < 300
 

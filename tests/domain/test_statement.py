@@ -158,6 +158,7 @@ def test_both_views_close_alike(
     for one in _statement(ledger, FIRST, day, rule, age_by).values():
         assert one.aging is not None
         view = open_items_only(one.currency, one.open_items, one.aging)
+        assert (view.currency, view.aging) == (one.currency, one.aging)
         assert (view.closing_balance, view.open_items) == (one.closing_balance, one.open_items)
         assert view.opening_balance is view.charged is view.credited is None
         assert view.lines == ()

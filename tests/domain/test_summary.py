@@ -78,7 +78,8 @@ def test_a_summary_adds_up(ledger: Ledger, day: dt.date) -> None:
 def test_without_a_statement_only_invoices_are_told(ledger: Ledger, day: dt.date) -> None:
     """With the statement off a summary is of invoices alone, and the rest is None."""
     items = _items(ledger, day)
-    found = summarize(items, day, currencies=(), last_payments={}, invoices_only=True)
+    paid = last_payments(ledger.entries, day)
+    found = summarize(items, day, currencies=(), last_payments=paid, invoices_only=True)
     invoices = [i for i in items if i.entry.kind is EntryKind.INVOICE]
     assert found.by_currency.keys() == {i.entry.currency for i in invoices}
     for currency, one in found.by_currency.items():
@@ -182,3 +183,12 @@ def test_items_of_a_summary_can_be_changed() -> None:
         assert one.open == before.by_currency[currency].open
     assert after.by_currency["EUR"].oldest_overdue == after.by_currency["EUR"].to_pay[0]
     assert after.by_currency["USD"].oldest_overdue is None
+
+
+def test_the_entries_of_a_summary_are_those_it_names() -> None:
+    """Those to pay and the oldest overdue one, in every currency: what a customer may open."""
+    summary = _summary(_item("A", due=-1), _item("B", due=1), _item("C", due=1, currency="USD"))
+    assert {entry.id for entry in summary.entries()} == {"A", "B", "C"}
+    late = attrs.evolve(summary.by_currency["EUR"], to_pay=())
+    bare = attrs.evolve(summary, by_currency={"EUR": late})
+    assert [entry.id for entry in bare.entries()] == ["A"]
