@@ -195,15 +195,27 @@ def test_parts_of_other_entries_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("allocation", "ids", "words"),
     [
-        (_allocated(debit_id="X"), ("A", "X", "P"), "'A' names 'X', which is no entry"),
-        (_allocated(credit_id="X"), ("A", "I", "X"), "'A' names 'X', which is no entry"),
-        (_allocated(credit_id="I2"), ("A", "I", "I2"), "must settle a debit with a credit"),
+        (
+            _allocated(debit_id="X"),
+            ("A", "X", "P"),
+            "'A' names 'X', which is no entry of customer 'C-1001'",
+        ),
+        (_allocated(credit_id="X"), ("A", "I", "X"), "'A' names 'X', which is no entry of cust"),
+        (
+            _allocated(credit_id="I2"),
+            ("A", "I", "I2"),
+            "a debit with a credit, not 'I' (invoice) with",
+        ),
         (_allocated(debit_id="P2"), ("A", "P2", "P"), "must settle a debit with a credit"),
         (_allocated(debit_id="P", credit_id="I"), ("A", "P", "I"), "a debit with a credit"),
         (_allocated(debit_id="I-USD"), ("A", "I-USD", "P"), "'I-USD' is in USD"),
         (_allocated(debit_id="I-other"), ("A", "I-other", "P"), "crosses customers"),
         (_allocated(credit_id="P-other"), ("A", "I", "P-other"), "crosses customers"),
-        (_allocated(customer_id="C-2"), ("A", "I", "P"), "'A' of customer 'C-2' crosses"),
+        (
+            _allocated(customer_id="C-2"),
+            ("A", "I", "P"),
+            "'A' of customer 'C-2' crosses customers: 'I'",
+        ),
     ],
 )
 def test_an_allocation_that_cannot_be(

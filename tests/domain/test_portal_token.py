@@ -144,6 +144,31 @@ def test_a_wrong_field_of_a_token_is_refused(field: str, value: Any) -> None:
     assert field in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "field", "rule"),
+    [
+        ({"expires_at": NOW}, "expires_at", "expires_at must be after issued_at"),
+        (
+            {"ended_at": NOW},
+            "ended_at",
+            "ended_at and ended_as are given together or not at all",
+        ),
+        (
+            {"ended_as": EndedAs.REVOKED},
+            "ended_at",
+            "ended_at and ended_as are given together or not at all",
+        ),
+    ],
+)
+def test_what_fits_nothing_else_of_a_token_is_named(
+    changes: dict[str, Any], field: str, rule: str
+) -> None:
+    """The refusal says which fields must fit each other."""
+    with pytest.raises(InvalidValue) as refused:
+        a_token(**changes)
+    assert (str(refused.value), refused.value.field) == (f"PortalToken.{rule}", field)
+
+
 def test_a_refused_token_id_is_not_repeated() -> None:
     """An error never shows a token id in full, as it may be a part of a link."""
     with pytest.raises(InvalidValue) as refused:

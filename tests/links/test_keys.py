@@ -58,6 +58,33 @@ def test_wrong_keys_are_refused(
 
 
 @pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (OLD, "secret_keys must be a sequence of keys, oldest first, such as [key]"),
+        ([], "secret_keys must hold at least one key"),
+        ([OLD, NEW, OLD], "secret_keys must not hold the same key twice"),
+        ([OLD, 5], "secret_keys[1] must be text or bytes, not int"),
+        ([OLD + "\ud800"], "secret_keys[0] must be text that UTF-8 can hold"),
+        (
+            ["short"],
+            (
+                "secret_keys[0] must have at least 32 bytes, not 5; "
+                "make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            ),
+        ),
+    ],
+    ids=["text", "none", "twice", "number", "surrogate", "short"],
+)
+def test_a_refusal_of_keys_says_what_to_do(
+    keys: Any, message: str, make_portal: MakePortal
+) -> None:
+    """Which key it is, the rule, and for a short one the command that makes a good one."""
+    with pytest.raises(InvalidValue) as caught:
+        make_portal(secret_keys=keys)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
     "keys",
     [[OLD], (OLD,), [OLD.encode()], [SHORT + "!"], ["é" * 16], [OLD, NEW.encode()], [b"\0" * 32]],
 )
