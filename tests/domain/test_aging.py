@@ -165,8 +165,11 @@ def test_a_bucket_is_found_by_its_label() -> None:
 )
 def test_edges_are_rising_days(edges: object) -> None:
     """Edges that are no rising whole numbers of days are refused."""
-    with pytest.raises(InvalidValue, match=r"^aging_edges must be rising whole numbers"):
+    with pytest.raises(InvalidValue) as refused:
         check_edges(edges)
+    rule = "must be rising whole numbers of days above 0, such as (30, 60, 90)"
+    assert str(refused.value) == f"aging_edges {rule}, not {edges!r}"
+    assert refused.value.field == "aging_edges"
 
 
 def test_good_edges_come_back_as_a_tuple() -> None:

@@ -116,30 +116,27 @@ def test_the_sum_of_nothing_is_zero() -> None:
 @pytest.mark.parametrize(
     ("value", "rule"),
     [
-        (Decimal("NaN"), "finite"),
-        (Decimal("sNaN"), "finite"),
-        (Decimal("Infinity"), "finite"),
-        (Decimal("-Infinity"), "finite"),
+        (Decimal("NaN"), "must be a finite amount"),
+        (Decimal("sNaN"), "must be a finite amount"),
+        (Decimal("Infinity"), "must be a finite amount"),
+        (Decimal("-Infinity"), "must be a finite amount"),
         (0.1, "must be a Decimal"),
         (True, "must be a Decimal"),
         ("1.50", "must be a Decimal"),
         (None, "must be a Decimal"),
-        (Decimal("1.00001"), "at most 4 decimals"),
-        (Decimal("1E-5"), "at most 4 decimals"),
-        (Decimal("1E14"), "below 10^14"),
-        (Decimal("-1E14"), "below 10^14"),
-        (Decimal("1E999999"), "below 10^14"),
-        (Decimal("-0.01"), "not be negative"),
+        (Decimal("1.00001"), "must have at most 4 decimals"),
+        (Decimal("1E-5"), "must have at most 4 decimals"),
+        (Decimal("1E14"), "must be below 10^14"),
+        (Decimal("-1E14"), "must be below 10^14"),
+        (Decimal("1E999999"), "must be below 10^14"),
+        (Decimal("-0.01"), "must not be negative"),
     ],
 )
 def test_what_is_no_amount_is_refused(value: object, rule: str) -> None:
     """NaN, infinities, floats, text, too many decimals, 10^14 and negatives are refused."""
     with pytest.raises(InvalidValue) as refused:
         check_amount("total", value)
-    message = str(refused.value)
-    assert message.startswith("total must ")
-    assert rule in message
-    assert message.endswith(f", not {value!r}")
+    assert str(refused.value) == f"total {rule}, not {value!r}"
     assert refused.value.field == "total"
 
 
@@ -155,7 +152,7 @@ def test_the_same_amount_may_be_written_in_many_ways(value: str) -> None:
 
 def test_zero_is_refused_where_it_says_nothing() -> None:
     """An allocation of zero is refused, one of the smallest amount is not."""
-    with pytest.raises(InvalidValue, match="above 0"):
+    with pytest.raises(InvalidValue, match=r"^amount must be above 0, not Decimal\('0\.00'\)$"):
         check_amount("amount", Decimal("0.00"), above_zero=True)
     assert check_amount("amount", Decimal("0.0001"), above_zero=True)
 
