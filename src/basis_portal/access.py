@@ -176,13 +176,14 @@ class PortalAccess:
             InvalidValue: an argument breaks its rule.
         """
         admitted = self._enter_kind(kind)
-        wanted = Wanted(kind, check_limit(limit), _search(search), _year(year), day_key(after))
+        check_limit(limit)
+        wanted = Wanted(kind, _search(search), _year(year), day_key(after))
         visible = self._visible(admitted)
         with self._context.storage.snapshot():
             account = self._account(admitted)
             if open_only:
                 wanted = attrs.evolve(wanted, ids=_open_documents(account, kind))
-            page = visible.page(wanted)
+            page = visible.page(wanted, limit)
             found = settlements(account, page.items)
         views = tuple(self._view(one, found[one.id], admitted) for one in page.items)
         return Page(views, page.next)

@@ -34,7 +34,6 @@ class Wanted:
     """What is asked of the document repository."""
 
     kind: DocumentKind
-    limit: int
     search: str | None = None
     year: int | None = None
     after: DocumentKey | None = None
@@ -110,14 +109,14 @@ class Visible:
             raise DocumentNotFound
         return document
 
-    def page(self, wanted: Wanted) -> Page[Document]:
+    def page(self, wanted: Wanted, limit: int) -> Page[Document]:
         """A page of what may be shown, made of as many pages of the repository as that takes."""
         visible: list[Document] = []
         last: Document | None = None
-        for found, more in islice(self._walk(wanted, wanted.limit + 1), _PAGES_TRIED):
+        for found, more in islice(self._walk(wanted, limit + 1), _PAGES_TRIED):
             visible += filter(self._shows_document, found)
-            if len(visible) > wanted.limit:
-                items = tuple(visible[: wanted.limit])
+            if len(visible) > limit:
+                items = tuple(visible[:limit])
                 return Page(items, _cursor(items[-1]))
             if not more:
                 return Page(tuple(visible))
@@ -166,7 +165,7 @@ class Visible:
         if self._plain and self._years_known:
             return tuple(cast(SupportsYears, self._documents).years(self._customer_id, kind))
         years: list[int] = []
-        wanted = Wanted(kind, 1)
+        wanted = Wanted(kind)
         while found := self._first(wanted):
             years.append(found.date.year)
             wanted = attrs.evolve(wanted, after=(dt.date(years[-1], 1, 1), ""))
@@ -201,7 +200,8 @@ class Visible:
             return {one for one, kind in kinds.items() if self.shows(SECTION_OF[kind])}
         shown: set[str] = set()
         for kind in filter(lambda kind: self.shows(SECTION_OF[kind]), DocumentKind):
-            for found, _ in self._walk(Wanted(kind, len(ids), ids=ids), len(ids)):
+            # With one more than there can be, one page is known to be the last.
+            for found, _ in self._walk(Wanted(kind, ids=ids), len(ids) + 1):
                 shown.update(one.id for one in found if self._shows_document(one))
         return shown
 

@@ -430,6 +430,32 @@ def test_no_dead_links(host: Any, policy: type[DocumentVisibility]) -> None:
     assert mentioned(account_views(opened(portal, "C-1", show_sales_orders=False))) == {"INV-C-1"}
 
 
+class Asked(HostDocuments):
+    """A host that notes what is asked of it."""
+
+    def __init__(self, documents: list[Document]) -> None:
+        super().__init__(documents)
+        self.asked: list[tuple[DocumentKind, Any]] = []
+
+    def page(self, customer_id: str, kind: DocumentKind, **asked: Any) -> Any:
+        """As above, noted."""
+        self.asked.append((kind, asked["ids"]))
+        return super().page(customer_id, kind, **asked)
+
+
+def test_a_host_is_asked_for_no_more_than_is_named() -> None:
+    """The documents an account names are looked up at once, and in the open sections alone."""
+    documents = Asked([*documents_of("C-1"), *many_documents(20)])
+    storage = InMemoryStorage()
+    storage.customers.save(a_customer("C-1"))
+    named = {"INV-C-1", "INV-0001"}
+    storage.ledger.save(*(an_entry(one, customer_id="C-1", document_id=one) for one in named))
+    portal = over(storage, visibility=Narrow(), documents=documents)
+    access = opened(portal, "C-1", show_sales_orders=False)
+    assert mentioned([access.statement()]) == named
+    assert documents.asked == [(INVOICE, named), (CREDIT_NOTE, named)]
+
+
 def test_documents_hidden_by_a_policy_count(shop: FullStorage) -> None:
     """An invoice that the policy hides stands in account and summary, without its id."""
     policy = Narrow()
