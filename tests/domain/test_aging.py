@@ -132,6 +132,7 @@ def test_nothing_open_is_zero_everywhere() -> None:
     """Without open items all buckets are there, at zero, and no zero has a minus."""
     aging = age_open_items([], AS_OF)
     assert [b.label for b in aging.buckets] == ["current", "1-30", "31-60", "61-90", "over 90"]
+    assert aging.as_of == AS_OF
     figures = [*(b.amount for b in aging.buckets), aging.unapplied_credits, aging.total]
     assert [str(figure) for figure in figures] == ["0"] * 7
 
