@@ -436,10 +436,12 @@ class Asked(HostDocuments):
     def __init__(self, documents: list[Document]) -> None:
         super().__init__(documents)
         self.asked: list[tuple[DocumentKind, Any]] = []
+        self.limits: list[int] = []
 
     def page(self, customer_id: str, kind: DocumentKind, **asked: Any) -> Any:
         """As above, noted."""
         self.asked.append((kind, asked["ids"]))
+        self.limits.append(asked["limit"])
         return super().page(customer_id, kind, **asked)
 
 
@@ -454,6 +456,54 @@ def test_a_host_is_asked_for_no_more_than_is_named() -> None:
     access = opened(portal, "C-1", show_sales_orders=False)
     assert mentioned([access.statement()]) == named
     assert documents.asked == [(INVOICE, named), (CREDIT_NOTE, named)]
+
+
+def test_a_page_costs_a_host_little() -> None:
+    """One document more than is shown; where a policy hides them all, ten pages and no more."""
+    documents = Asked(
+        [an_invoice(f"I{n:04}", customer_id="C-1", date=dt.date(2020, 1, 1)) for n in range(2500)]
+    )
+    storage = InMemoryStorage()
+    storage.customers.save(a_customer("C-1"))
+    policy = Narrow()
+    access = opened(over(storage, visibility=policy, documents=documents), "C-1")
+    assert len(access.documents(INVOICE, limit=7)) == 7
+    assert documents.limits == [8]
+    policy.documents = {one.id for one in documents.documents}
+    assert access.documents(INVOICE, limit=7).items == ()
+    assert documents.limits[1:] == [8] + [200] * 9
+
+
+class Noting(DocumentVisibility):
+    """A policy that shows all, and notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def shows_section(self, *asked: Any) -> bool:
+        """As asked, noted."""
+        self.asked.append(asked)
+        return True
+
+    def shows_document(self, *asked: Any) -> bool:
+        """As asked, noted."""
+        self.asked.append(asked)
+        return True
+
+
+def test_a_policy_is_told_what_it_decides_about(shop: FullStorage) -> None:
+    """The section, or the document and whose link was opened, and the settings in force."""
+    policy = Noting()
+    portal = over(shop, visibility=policy)
+    access = opened(portal, "C-1")
+    assert access.document("INV-C-1")
+    config = portal.settings.get().config
+    sections = {asked for asked in policy.asked if len(asked) == 2}
+    assert (Section.INVOICES, config) in sections
+    assert {told for _, told in sections} == {config}
+    documents = [asked for asked in policy.asked if len(asked) == 3]
+    assert "INV-C-1" in {document.id for document, *_ in documents}
+    assert {(customer_id, told) for _, customer_id, told in documents} == {("C-1", config)}
 
 
 def test_documents_hidden_by_a_policy_count(shop: FullStorage) -> None:
