@@ -151,6 +151,15 @@ def test_a_policy_never_widens(shop: FullStorage, switches: tuple[bool, ...]) ->
             access.document(f"INV-C-1-{status}")
 
 
+def test_a_hidden_section_is_named(shop: FullStorage) -> None:
+    """What is raised says which section it is, in a line and as data."""
+    access = opened(over(shop, visibility=Narrow({Section.STATEMENT})), "C-1")
+    with pytest.raises(SectionHidden) as hidden:
+        access.statement()
+    assert str(hidden.value) == "the section statement is switched off for customers"
+    assert hidden.value.section == "statement"
+
+
 @pytest.mark.parametrize("section", Section)
 def test_a_policy_hides_a_section(shop: FullStorage, section: Section) -> None:
     """A section that the policy hides is as if it were switched off; even that of the invoices."""

@@ -141,6 +141,15 @@ def test_a_key_without_a_day_is_refused(text: str) -> None:
         day_key(cursor)
 
 
+def test_the_longest_cursor_is_read() -> None:
+    """20,000 characters are a cursor, more are not looked at."""
+    longest, longer = (write_cursor("x" * length) for length in (14_996, 14_997))
+    assert len(longest) == 20_000
+    assert read_cursor(longest, str) == ("x" * 14_996,)
+    with pytest.raises(InvalidValue, match=r"^after must be the next= of"):
+        read_cursor(longer, str)
+
+
 def test_a_cursor_is_short() -> None:
     """It stands in addresses: base64url without padding of a JSON without blanks and escapes."""
     cursor = write_cursor("2025-01-15", "é")
