@@ -467,6 +467,30 @@ def test_a_host_is_asked_for_no_more_than_is_named() -> None:
     assert documents.asked == [(INVOICE, named), (CREDIT_NOTE, named)]
 
 
+class AskedAtOnce(Asked, WithKinds):
+    """A host that can tell kinds and years without a document being read."""
+
+    def years(self, customer_id: str, kind: DocumentKind) -> Any:
+        """The years of the customer's issued documents of a kind, newest first."""
+        own = (one for one in self.documents if one.customer_id == customer_id)
+        issued = (one for one in own if one.status is DocumentStatus.ISSUED and one.kind is kind)
+        return sorted({one.date.year for one in issued}, reverse=True)
+
+
+@pytest.mark.parametrize(("policy", "is_read"), [(DocumentVisibility, False), (Narrow, True)])
+def test_what_a_host_can_tell_at_once_is_not_read(policy: Any, is_read: bool) -> None:
+    """Years and kinds are taken from who can tell them, unless a policy must see each document."""
+    documents = AskedAtOnce(many_documents(20))
+    storage = InMemoryStorage()
+    storage.customers.save(a_customer("C-1"))
+    storage.ledger.save(an_entry("E", customer_id="C-1", document_id="INV-0001"))
+    access = opened(over(storage, visibility=policy(), documents=documents), "C-1")
+    assert mentioned([access.statement()]) == {"INV-0001"}
+    assert documents.asked == [(kind, {"INV-0001"}) for kind in DocumentKind] * is_read
+    assert access.document_years(INVOICE) == (2025, 2024, 2023)
+    assert bool(documents.asked) is is_read
+
+
 def test_a_page_costs_a_host_little() -> None:
     """One document more than is shown; where a policy hides them all, ten pages and no more."""
     documents = Asked(

@@ -114,6 +114,14 @@ def test_a_wrong_field_of_a_customer_is_refused(field: str, value: Any) -> None:
         a_customer(**{field: value})
 
 
+def test_lines_are_a_sequence() -> None:
+    """What is no list or tuple of lines is refused, and shown."""
+    with pytest.raises(InvalidValue) as refused:
+        an_invoice(lines={"Coffee": 1})
+    rule = "must be a sequence of DocumentLine"
+    assert str(refused.value) == f"Document.lines {rule}, not {{'Coffee': 1}}"
+
+
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "http://pay.example", "https://[::1"])
 def test_a_refused_address_to_pay_at_is_shown(url: str) -> None:
     """The refusal names the field, the rule and the value."""
