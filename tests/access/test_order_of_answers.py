@@ -594,6 +594,20 @@ def test_an_opening_that_is_not_recorded(
     assert noted(record=True) == {"opened", "refused"}
 
 
+@pytest.mark.parametrize("record", [True, False])
+def test_a_kept_access_notes_as_it_was_opened(
+    record: bool, build: Callable[..., World], trail: Callable[[], list[Any]]
+) -> None:
+    """What is refused to an access that outlived its link is noted where its opening was."""
+    world = build()
+    access = world.portal.open(world.texts["active"], record=record)
+    world.portal.tokens.revoke(access.customer.id)
+    before = len(trail())
+    assert outcome(access.summary) is AccessDenied
+    noted = [str(entry.event) for entry in trail()[before:]]
+    assert noted == ["refused"] * record
+
+
 def test_two_openings_at_once(
     watched: Any, make_portal: MakePortal, trail: Callable[[], list[Any]]
 ) -> None:

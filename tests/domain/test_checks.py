@@ -19,6 +19,7 @@ from basis_portal.domain.messages import check_message
 from basis_portal.domain.money import check_amount
 from basis_portal.domain.paging import check_limit
 from basis_portal.domain.portal_token import check_reason, check_staff, check_token_id
+from basis_portal.errors import shown
 from basis_portal.testing.builders import NOW
 from basis_portal.testing.strategies import dates, ids, instants, multi_line_texts, one_line_texts
 
@@ -205,8 +206,9 @@ def test_days_are_dates(day: dt.date) -> None:
 )
 def test_an_instant_is_no_day(value: object) -> None:
     """A datetime is refused where a day is due, although Python calls it a date."""
-    with pytest.raises(InvalidValue, match=r"^date must be a date without a time, not "):
+    with pytest.raises(InvalidValue) as refused:
         checks.check_day("date", value)
+    assert str(refused.value) == f"date must be a date without a time, not {value!r}"
 
 
 @given(instants(), st.integers(-23, 23))
@@ -228,8 +230,9 @@ def test_instants_come_back_in_utc(instant: dt.datetime, hours: int) -> None:
 @pytest.mark.parametrize("value", [NAIVE, dt.date(2025, 1, 15), "now", 0, None])
 def test_a_naive_time_is_no_instant(value: object) -> None:
     """A datetime without a time zone, a date, text and numbers are no instants."""
-    with pytest.raises(InvalidValue, match=r"^at must be a datetime with a time zone, not "):
+    with pytest.raises(InvalidValue) as refused:
         checks.check_instant("at", value)
+    assert str(refused.value) == f"at must be a datetime with a time zone, not {value!r}"
     assert checks.in_utc(value) is value  # type: ignore[arg-type]
 
 
@@ -242,8 +245,9 @@ def test_a_naive_time_is_no_instant(value: object) -> None:
 )
 def test_an_instant_beyond_the_calendar_is_refused(value: dt.datetime) -> None:
     """What has no date in UTC is refused like any other value, not by an overflow."""
-    with pytest.raises(InvalidValue, match="years 1 to 9999"):
+    with pytest.raises(InvalidValue) as refused:
         checks.check_instant("at", value)
+    assert str(refused.value) == f"at must be within the years 1 to 9999 in UTC, not {shown(value)}"
 
 
 def test_no_instant_may_be_none_where_it_is_optional() -> None:
@@ -258,8 +262,10 @@ def test_no_instant_may_be_none_where_it_is_optional() -> None:
 )
 def test_a_currency_is_three_capitals(value: object) -> None:
     """Anything but three capital letters A to Z is no currency code."""
-    with pytest.raises(InvalidValue, match="three capital letters"):
+    with pytest.raises(InvalidValue) as refused:
         checks.check_currency("currency", value)
+    rule = "must be a currency code of three capital letters"
+    assert str(refused.value) == f"currency {rule}, not {value!r}"
     assert checks.check_currency("currency", "EUR") == "EUR"
 
 

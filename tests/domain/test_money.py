@@ -14,6 +14,7 @@ from basis_portal.domain.money import (
     ZERO,
     add,
     check_amount,
+    decimals_of,
     exact,
     from_units,
     negate,
@@ -148,6 +149,18 @@ def test_the_same_amount_may_be_written_in_many_ways(value: str) -> None:
     amount = check_amount("total", Decimal(value))
     assert Fraction(add(amount, Decimal("0.1"))) == Fraction(value) + Fraction("0.1")
     assert to_units(amount) == Fraction(value) * 10_000
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals"),
+    [
+        *(("0", 0), ("0.000", 0), ("1", 0), ("1200", 0), ("1E+3", 0), ("-7.00", 0), ("0.5", 1)),
+        *(("1.50000", 1), ("0.05", 2), ("-0.0010", 3), ("1E-5", 5), ("100.0001", 4)),
+    ],
+)
+def test_decimals_are_those_that_say_something(value: str, decimals: int) -> None:
+    """Zeros at the end are none, nor is anything of a zero."""
+    assert decimals_of(Decimal(value)) == decimals
 
 
 def test_zero_is_refused_where_it_says_nothing() -> None:

@@ -15,6 +15,7 @@ from basis_portal import (
     CustomerBlocked,
     CustomerNotFound,
     InvalidValue,
+    NoActiveToken,
     Outcome,
     Portal,
     PortalConfig,
@@ -194,6 +195,8 @@ def test_a_refusal_says_what_stands_and_what_to_do(
         VERBS[verb](portal)
     whole = message.format("customer 'C-1001'", nothing="nothing was issued")
     assert str(caught.value) == whole
+    if isinstance(caught.value, NoActiveToken | AccessRevoked):
+        assert caught.value.customer_id == "C-1001"
 
 
 def test_the_table_is_whole() -> None:
