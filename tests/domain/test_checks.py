@@ -100,6 +100,27 @@ def test_a_class_checks_its_fields() -> None:
         assert refused.value.field == f"Thing.{field}"
 
 
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [
+        (" acme", "must not begin or end with a space, not ' acme'"),
+        ("acme ", "must not begin or end with a space, not 'acme '"),
+        ("", "must have 1 to 255 characters, not 0"),
+        ("x" * 256, "must have 1 to 255 characters, not 256"),
+        ("a\nb", "contains a character that is not allowed: U+000A (position 2)"),
+        (None, "must be text, not None"),
+    ],
+    ids=["before", "after", "empty", "long", "lines", "none"],
+)
+def test_a_tenant_is_a_line_without_space_around_it(value: Any, rule: str) -> None:
+    """The refusal names the argument, the rule and what breaks it."""
+    assert checks.check_tenant("acme & co") == "acme & co"
+    assert checks.check_tenant("x" * 255) == "x" * 255
+    with pytest.raises(InvalidValue) as refused:
+        checks.check_tenant(value)
+    assert (str(refused.value), refused.value.field) == (f"tenant {rule}", "tenant")
+
+
 def test_a_customer_moves_to_another_id() -> None:
     """Any other id will do; the refusal names the argument, the rule and the value."""
     assert checks.check_move("C-1001", "C-2001") == "C-2001"
