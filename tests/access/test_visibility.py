@@ -465,6 +465,7 @@ def test_a_host_is_asked_for_no_more_than_is_named() -> None:
     access = opened(portal, "C-1", show_sales_orders=False)
     assert mentioned([access.statement()]) == named
     assert documents.asked == [(INVOICE, named), (CREDIT_NOTE, named)]
+    assert documents.limits == [3, 3]
 
 
 class AskedAtOnce(Asked, WithKinds):
