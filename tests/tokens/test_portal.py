@@ -122,7 +122,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"feature_enabled": 1}, "feature_enabled must be a bool, not 1"),
     ({"feature_enabled": None}, "feature_enabled must be a bool, not None"),
     ({"clock": None}, "clock must be a callable giving an aware datetime, not None"),
-    ({"clock": dt.datetime.now(dt.UTC)}, "clock must be a callable giving an aware datetime, not "),
+    ({"clock": "now"}, "clock must be a callable giving an aware datetime, not 'now'"),
     ({"timezone": "Berlin"}, "timezone must be an IANA time zone"),
     ({"timezone": ""}, "timezone must be an IANA time zone"),
     ({"timezone": None}, "timezone must be an IANA time zone"),
