@@ -232,8 +232,9 @@ def test_a_group_that_cannot_be_is_refused(how: str, group: list[str], says: str
         "settle": lambda: account.settle(given_),
         "close": lambda: account.close("R-1", given_, DAY),
     }
-    with pytest.raises(LedgerError, match=says):
+    with pytest.raises(LedgerError, match=says) as refused:
         calls[how]()
+    assert refused.value.ids == (group[-1],)
     assert (account.allocations, len(account.entries)) == ([], 2)
 
 
@@ -251,8 +252,8 @@ def test_ids_are_given_once() -> None:
     account = Settlements([*again, an_entry("R-1-EUR")])
     with pytest.raises(LedgerError, match="entry twice in the ledger: 'R-1-EUR'"):
         account.close("R-1", again, DAY)
-    for wrong in ("", 5, "x" * 255):
-        with pytest.raises(InvalidValue):
+    for wrong, field in (("", "id"), (5, "id"), ("x" * 255, "LedgerEntry.id")):
+        with pytest.raises(InvalidValue, match=f"^{field} must "):
             account.close(wrong, again, DAY)  # type: ignore[arg-type]
     assert (account.allocations, len(account.entries)) == ([], 3)
 
@@ -283,8 +284,19 @@ def test_entries_are_taken_as_they_were_given() -> None:
         with pytest.raises(InvalidValue, match="date must be a date"):
             account.close("R-1", [owed, paid], wrong)  # type: ignore[arg-type]
     assert account.allocations == []
-    with pytest.raises(LedgerError, match="of several customers, 'C-1001', 'C-9'; give those of"):
+    with pytest.raises(LedgerError, match="of several customers, 'C-1001', 'C-9'; give") as refused:
         Settlements([owed, an_entry("INV-2", customer_id="C-9")])
+    assert refused.value.ids == ("C-1001", "C-9")
+
+
+@pytest.mark.parametrize("days", [-400, 0, 400])
+def test_what_is_added_is_of_the_latest_day(days: int) -> None:
+    """That of the reconciliation, or of an entry that is still later."""
+    group = [an_entry("INV-1"), an_entry("PAY-1", kind=PAYMENT, currency="USD", date=DAY)]
+    account, day = Settlements(group), DAY + dt.timedelta(days=days)
+    account.close("R-1", group, day)
+    latest = max(day, *(one.date for one in group))
+    assert [one.date for one in account.entries[2:]] == [latest] * 2
 
 
 def test_a_group_may_be_any_iterable() -> None:
