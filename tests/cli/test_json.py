@@ -23,7 +23,7 @@ from basis_portal.mail import Mailer, OutboxTransport
 from basis_portal.testing.builders import a_customer, a_payment, an_allocation, an_entry
 
 PAGE = (ROOT / "docs/reference/cli.md").read_text(encoding="utf-8")
-PART = PAGE.partition("\n## What --json prints\n")[2].partition("\n## ")[0]
+PART = PAGE.partition("\n## What `--json` prints\n")[2].partition("\n## ")[0]
 ROW = re.compile(r"^\| ([^|]*`[^|]*|\*\w+\*) \| ([^|]*) \| [^|]*\|$", re.MULTILINE)
 NAME = re.compile(r"`([^`]+)`|\*(\w+)\*")
 KEY_OF = re.compile(r"`([a-z_.\[\]]+)`(?:: \[?[`*](\w+)[`*])?|\[`(\w+)`\]")
