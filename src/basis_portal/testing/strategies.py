@@ -58,7 +58,7 @@ ODD_IDS = (
 
 _STORABLE = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 _ONE_LINE = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
-_LINES = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], include_characters="\n")
+_LINES = st.one_of(_ONE_LINE, _ONE_LINE, st.sampled_from("\n "))
 
 
 def optional(values: SearchStrategy[T]) -> SearchStrategy[T | None]:
