@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from basis_portal.domain.documents import DocumentKind
 from basis_portal.domain.mail import MailKind, MailStatus
 from basis_portal.domain.portal_token import TokenStatus
 from basis_portal.storage import _sqlite_schema
+from basis_portal.storage._place_sqlite import SQLitePlace
 from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.testing.builders import (
     CUSTOMER_ID,
@@ -570,3 +573,23 @@ def test_the_number_of_statements_of_an_opening_is_one(storage: SQLiteStorage) -
     assert (opening.token, opening.customer) == (a_token(), a_customer())
     assert opening.opened_at == NOW
     assert opening.settings.version == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no such modes here")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o640), (0o002, 0o660), (0o077, 0o600)])
+@pytest.mark.parametrize("how", ["storage", "migrate"])
+def test_a_new_file_is_nobody_elses(tmp_path: Path, how: str, umask: int, mode: int) -> None:
+    """The machine's other users read neither it nor its log, whatever the umask."""
+    path = tmp_path / "portal.db"
+    before = os.umask(umask)
+    try:
+        if how == "migrate":
+            with closing(SQLitePlace(str(path))) as place:
+                place.migrate()
+        with closing(SQLiteStorage(path)) as storage:
+            storage.customers.save(a_customer())
+            found = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert {"portal.db", "portal.db-wal"} <= found.keys()
+    assert set(found.values()) == {mode}

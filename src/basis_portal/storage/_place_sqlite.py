@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import StorageError
 from ._place import Finding, Table, Verdict
 from ._sql import Row, Values, marks
-from ._sqlite_connection import FAULTS, failed
+from ._sqlite_connection import FAULTS, failed, make_private
 from ._sqlite_schema import MIGRATIONS, check_floor, check_newest, ddl, prepare, version_of
 
 _TIMEOUT = 30.0
@@ -144,6 +144,8 @@ class SQLitePlace:
                     f"there is no {self.name}; name another one, or make it by "
                     "'basis-portal migrate'"
                 )
+            if make:
+                make_private(self.path)
             self._opened = sqlite3.connect(
                 f"{Path(self.path).as_uri()}?mode={'rwc' if make else 'rw'}",
                 uri=True,

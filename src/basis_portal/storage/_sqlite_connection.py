@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import starmap
 from pathlib import Path
 from typing import Any, TypeVar
@@ -335,6 +335,8 @@ class Database(Statements):
                 f"SQLite file {self.path!r} was in use when this process was forked, so what it "
                 "commits could be lost; close the storage before a fork, or open it after it"
             )
+        if is_new:
+            make_private(self.path)
         try:
             connection = self._connect("rwc" if is_new else "rw")
         except FAULTS as error:
@@ -363,6 +365,15 @@ class Database(Statements):
 
     def _failed(self, error: Exception) -> StorageError:
         return failed(self.path, self._timeout, error)
+
+
+def make_private(path: str) -> None:
+    """Make a file of which the machine's other users read nothing, whatever the umask.
+
+    Its log gets the same mode from SQLite, which also says why where it cannot be made.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o660))
 
 
 # --- faults
