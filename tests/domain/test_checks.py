@@ -108,9 +108,9 @@ def test_a_class_checks_its_fields() -> None:
         ("", "must have 1 to 255 characters, not 0"),
         ("x" * 256, "must have 1 to 255 characters, not 256"),
         ("a\nb", "contains a character that is not allowed: U+000A (position 2)"),
-        (None, "must be text, not None"),
+        (5, "must be text, not 5"),
     ],
-    ids=["before", "after", "empty", "long", "lines", "none"],
+    ids=["before", "after", "empty", "long", "lines", "number"],
 )
 def test_a_tenant_is_a_line_without_space_around_it(value: Any, rule: str) -> None:
     """The refusal names the argument, the rule and what breaks it."""

@@ -172,6 +172,11 @@ def test_a_fingerprint_is_short_and_not_the_key(key: str | bytes) -> None:
     assert fingerprint == key_fingerprint(key) != key_fingerprint(NEWEST)
 
 
+def test_a_fingerprint_is_the_same_in_each_version() -> None:
+    """It stands in the rows of tokens that were issued long ago."""
+    assert key_fingerprint("k" * 32) == "88a315eb1d94fca3"
+
+
 @pytest.mark.parametrize("key", [None, 5, "", SHORT, NEW + "\ud800", [OLD]])
 def test_what_is_no_key_has_no_fingerprint(key: Any, tells: Tells) -> None:
     """A fingerprint is refused for what could be no secret key, which is not repeated."""
