@@ -96,7 +96,7 @@ class LinkSigner:
 
     def sign(self, token_id: str) -> str:
         """The text of the link of a token."""
-        return self._signers[-1].sign(token_id).decode("ascii")
+        return self._signers[-1].sign(token_id).decode()
 
     def read(self, text: object) -> str | None:
         """The token id of a text that one of the keys signed, else None.
@@ -106,7 +106,7 @@ class LinkSigner:
         """
         if not isinstance(text, str) or len(text) != _TEXT_LENGTH or not _FORM.fullmatch(text):
             return None
-        token_id, given = text[:22], text.encode("ascii")
+        token_id, given = text[:22], text.encode()
         for signer in reversed(self._signers):
             if hmac.compare_digest(signer.sign(token_id), given):
                 return token_id
@@ -145,7 +145,7 @@ class FormSigner:
 
 
 def _form_value(signer: Signer, purpose: str, subject: str) -> str:
-    return signer.get_signature(f"{purpose}\0{subject}".encode()).decode("ascii")
+    return signer.get_signature(f"{purpose}\0{subject}".encode()).decode()
 
 
 class _PreparedHMAC(SigningAlgorithm):
@@ -163,7 +163,6 @@ class _PreparedHMAC(SigningAlgorithm):
 
 def _signer(key: bytes, named: str) -> Signer:
     """A signer whose key is derived once; itsdangerous would derive it for every signature."""
-    salt, digest = named.encode(), hashlib.sha256
-    derived = Signer(key, salt, key_derivation="hmac", digest_method=digest).derive_key()
-    prepared = _PreparedHMAC(derived)
-    return Signer(derived, salt, key_derivation="none", digest_method=digest, algorithm=prepared)
+    naming = Signer(key, named.encode(), key_derivation="hmac", digest_method=hashlib.sha256)
+    derived = naming.derive_key()
+    return Signer(derived, key_derivation="none", algorithm=_PreparedHMAC(derived))

@@ -23,6 +23,7 @@ class TestInMemoryStorage(FullStorageConformance):
         return InMemoryStorage()
 
 
+@pytest.mark.sampled
 class TestSQLiteStorage(FullStorageConformance):
     """The storage in an SQLite file."""
 
@@ -35,6 +36,7 @@ class TestSQLiteStorage(FullStorageConformance):
         storage.close()
 
 
+@pytest.mark.sampled
 class TestPostgresStorage(FullStorageConformance):
     """The storage in a PostgreSQL database."""
 

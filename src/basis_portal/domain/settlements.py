@@ -32,7 +32,7 @@ class Settlements:
     """
 
     def __init__(self, entries: Iterable[LedgerEntry]) -> None:
-        self.entries = [*entries]
+        self.entries: list[LedgerEntry] = [*entries]
         self.allocations: list[Allocation] = []
         check_distinct("entry", (entry.id for entry in self.entries))
         _check_one_customer(self.entries)
