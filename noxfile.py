@@ -53,7 +53,8 @@ OF_DEPENDENCIES = [
         "storage/test_postgres.py",
     )
 ]
-ON_ALL_CORES = ["-q", "-n", "logical", "--dist", "worksteal"]
+# One more than there are cores: tests wait for browsers and servers now and then.
+ON_ALL_CORES = ["-q", "-n", f"{(os.cpu_count() or 1) + 1}", "--dist", "worksteal"]
 HOSTS = Path("examples", "hosts")
 
 

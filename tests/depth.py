@@ -56,8 +56,8 @@ def some(values: Sequence[T]) -> Sequence[T]:
 def thinned(items: Sequence[Any]) -> list[Any]:
     """What is run at the usual depth, in the order of all; what that is follows from the names.
 
-    Of the variations of a test one, of a test that is marked as sampled every fifth, and nothing
-    of what is marked as deep.
+    Of the variations of a test one, of a test that is marked as sampled every fifth (or as many
+    as the mark says), and nothing of what is marked as deep.
     """
     families: dict[Hashable, list[Any]] = defaultdict(list)
     for item in (one for one in items if not one.get_closest_marker("deep")):
@@ -67,7 +67,8 @@ def thinned(items: Sequence[Any]) -> list[Any]:
 
 
 def _some(members: list[Any]) -> list[Any]:
-    step = _PART if members[0].get_closest_marker("sampled") else len(members)
+    sampled = members[0].get_closest_marker("sampled")
+    step = (sampled.args or (_PART,))[0] if sampled else len(members)
     return members[crc32(members[0].nodeid.encode()) % min(step, len(members)) :: step]
 
 

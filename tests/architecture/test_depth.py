@@ -15,17 +15,21 @@ PARAMETERS = st.dictionaries(
 )
 
 
-def an_item(function: str, params: dict[str, int], marks: tuple[str, ...]) -> Any:
-    """As pytest collects a test."""
+def an_item(function: str, params: dict[str, int], marks: dict[str, tuple[int, ...]]) -> Any:
+    """As pytest collects a test; its marks are given with their arguments."""
     shown = "-".join(map(str, params.values()))
     return SimpleNamespace(
         nodeid=f"tests/test_it.py::{function}" + (f"[{shown}]" if params else ""),
         callspec=SimpleNamespace(params=params),
-        get_closest_marker=lambda name: name if name in marks else None,
+        get_closest_marker=lambda name: (
+            SimpleNamespace(args=marks[name]) if name in marks else None
+        ),
     )
 
 
-def items_of(function: str, parameters: dict[str, list[int]], *marks: str) -> list[Any]:
+def items_of(
+    function: str, parameters: dict[str, list[int]], **marks: tuple[int, ...]
+) -> list[Any]:
     """A test with all that it is parametrized by."""
     found: list[dict[str, int]] = [{}]
     for name, values in parameters.items():
@@ -51,12 +55,15 @@ def test_of_each_test_one_variation_is_run(parameters: dict[str, list[int]]) -> 
 @given(parameters=PARAMETERS)
 def test_marks_say_otherwise(parameters: dict[str, list[int]]) -> None:
     """Every variation, a fifth of all and at least one, or none."""
-    items = items_of("test_it", parameters, "every_variation")
+    items = items_of("test_it", parameters, every_variation=())
     assert thinned(items) == items
-    sampled = thinned(items_of("test_it", parameters, "sampled"))
+    sampled = thinned(items_of("test_it", parameters, sampled=()))
     assert len(items) // 5 <= len(sampled) <= len(items) // 5 + 1
     assert sampled
-    assert thinned(items_of("test_it", parameters, "deep")) == []
+    tenth = thinned(items_of("test_it", parameters, sampled=(10,)))
+    assert len(items) // 10 <= len(tenth) <= len(items) // 10 + 1
+    assert tenth
+    assert thinned(items_of("test_it", parameters, deep=())) == []
 
 
 def test_what_is_run_is_the_same_each_time_and_varies_from_test_to_test() -> None:

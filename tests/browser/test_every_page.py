@@ -14,7 +14,7 @@ from tests.browser.visits import SCREENS, OpenPage
 from basis_portal.demo import seller as demo
 
 
-@pytest.mark.sampled
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize("name", STATES)
 def test_every_page_can_be_used_by_everybody(serve: Serve, open_page: OpenPage, name: str) -> None:
     """Axe-core finds nothing, neither narrow and light nor wide and dark; all can be reached."""

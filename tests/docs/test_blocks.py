@@ -36,6 +36,10 @@ from basis_portal.storage.sqlite import SQLiteStorage
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LONG = ("own-storage.md",)  # it runs the whole kit over a storage, twice
+TO_RUN = [
+    pytest.param(page, marks=[pytest.mark.deep] if page.name in LONG else []) for page in PAGES
+]
 LANGUAGES = {"python", "text", "console"}
 FILE = re.compile(r"# (\w+\.py)")
 RunPage = Callable[[str], None]
@@ -159,7 +163,7 @@ def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("empty_folder")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", TO_RUN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_runs_and_prints_what_is_shown(
     page: Path, request: pytest.FixtureRequest
 ) -> None:

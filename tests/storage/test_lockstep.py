@@ -730,6 +730,7 @@ def trio(postgres_server: Any) -> Iterator[Trio]:
     found.close()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("verb", VERBS)
 @given(data=st.data())
 @settings(
