@@ -210,6 +210,7 @@ MANAGEMENT: dict[str, Callable[[Portal], object]] = {
 }
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("act", MANAGEMENT.values(), ids=MANAGEMENT)
 @pytest.mark.parametrize("wrong", WRONG_CLOCKS.values(), ids=WRONG_CLOCKS)
 def test_without_a_clock_nothing_is_managed(

@@ -126,6 +126,7 @@ def told(error: BaseException) -> str:
     return f"{error} {error!r} {told(behind) if behind else ''}"
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", REFUSED)
 def test_no_error_repeats_a_link(name: str, portal: Portal, text: str, state: State) -> None:
     """Whoever reads an error, in a log or on a page, cannot open the link that was pasted."""
@@ -223,6 +224,7 @@ BREAKS = [
 ]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("flaw", "dress"), [(k, one) for k, all_ in FLAWS.items() for one in all_])
 def test_a_link_that_does_not_open_as_it_stands(
     flaw: str, dress: str, portal: Portal, text: str

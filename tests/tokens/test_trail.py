@@ -91,6 +91,7 @@ def test_each_token_is_opened_by_itself(
     assert told(since).count("opened") == 3
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("cause", [one for one in Cause if one is not Cause.UNREADABLE])
 @pytest.mark.parametrize(("distance", "noted"), HOURLY)
 def test_refused_at_most_once_an_hour(

@@ -317,6 +317,7 @@ def test_a_form_sent_all_the_same(value: str, ana: Desk, portal: Portal, state: 
     assert state() == before
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_no_method_changes_anything(method: str, path: str, ana: Desk, state: State) -> None:
@@ -364,6 +365,7 @@ def test_who_is_not_staff(path: str, client: Client, state: State) -> None:
     assert state() == before
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "key", [key_of("C-9999"), f"{key_of(KOPI)}=", "x", "!", key_of("a\0"), key_of("x" * 256)]
 )

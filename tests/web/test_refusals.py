@@ -82,6 +82,7 @@ def _junk(portal: Portal, clock: FrozenClock, link: str) -> str:
 CAUSES = [_expired, _revoked, _replaced, _blocked, _gone, _altered, _cut, _none, _junk]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("spoil", CAUSES)
 @pytest.mark.parametrize("below", ["", "/", "/invoices", "/nowhere"])
 def test_a_link_that_does_not_open_is_denied_by_one_page(
@@ -105,6 +106,7 @@ def test_a_link_that_does_not_open_is_denied_by_one_page(
         assert hint not in said
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("gate", ["switch", "edition", "feature"])
 @pytest.mark.parametrize("spoil", [None, *CAUSES])
 def test_a_portal_that_is_off_says_so_whatever_the_link(

@@ -689,6 +689,7 @@ def test_why_there_is_no_portal(why: str, portal: Portal, storage: Any) -> None:
     assert portal.unavailable_because() is None
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("why", CLOSED)
 @pytest.mark.parametrize(
     "path", ["", "/messages", f"/messages/{'Qy0xMDAx'}", "/preview", f"/preview/{'Qy0xMDAx'}"]

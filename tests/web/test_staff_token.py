@@ -314,6 +314,7 @@ def test_once_more_is_all_it_takes(ana: Desk, portal: Portal) -> None:
     assert latest(portal).replaces == present
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "key", [key_of("C-9999"), "x", "-", "%00", key_of("a\x00b"), key_of("x" * 256), "QR", "ä"]
 )
