@@ -102,6 +102,22 @@ class Privacy:
         exported: dict[str, Any] = to_jsonable(self._context.transact(work, lock=[customer_id]))
         return exported
 
+    def holds(self, customer_id: str) -> bool:
+        """Whether anything is held about a customer: what `export` would tell. Not audited.
+
+        Raises `InvalidValue`.
+        """
+        check_id("customer_id", customer_id)
+        storage = self._context.storage
+        with storage.snapshot():
+            return bool(
+                storage.tokens.history(customer_id)
+                or storage.messages.page(customer_id, limit=1)
+                or storage.messages.notes(customer_id)
+                or storage.mails.of_customer(customer_id, limit=1)
+                or storage.audit.page(customer_id=customer_id, limit=1)
+            )
+
     def erase(self, customer_id: str, *, by: str | None = None) -> str:
         """Forget a customer and return the random pseudonym that stands for it from now on.
 

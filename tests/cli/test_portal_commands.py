@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -347,6 +349,16 @@ def test_whom_the_host_no_longer_knows_is_erased(portal: Portal, run: Run, file:
     assert run("privacy", "erase", "C-1002", "--yes").status == 0
 
 
+def test_whoever_has_but_a_note_is_erased(portal: Portal, run: Run, file: Any) -> None:
+    """What is held counts wherever it is, though trail and tokens tell nothing of it."""
+    portal.messages.note("C-1001", "Rings at night", by="ana")
+    with closing(file.make()) as storage:
+        storage.customers.delete("C-1001")
+        storage.audit.prune(portal.now() + timedelta(days=1))
+        assert run("privacy", "erase", "C-1001", "--yes").status == 0
+        assert storage.messages.notes("C-1001") == []
+
+
 def test_an_export_that_cannot_be_written_is_none(
     portal: Portal, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,6 +375,26 @@ def test_an_export_that_cannot_be_written_is_none(
     assert (refused.status, (tmp_path / "x.json").exists()) == (1, False)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_an_export_to_a_full_disk_leaves_no_file(
+    portal: Portal, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written only as the file is closed may fail too."""
+    real, path = os.open, tmp_path / "x.json"
+
+    def on_a_full_disk(name: Any, flags: int, *mode: int) -> int:
+        number = real(name, flags, *mode)
+        if Path(name) == path:
+            full = real("/dev/full", os.O_WRONLY)
+            os.dup2(full, number)
+            os.close(full)
+        return number
+
+    monkeypatch.setattr(os, "open", on_a_full_disk)
+    refused = run("privacy", "export", "C-1001", "--output", path)
+    assert (refused.status, path.exists()) == (1, False)
+
+
 def test_how_to_get_the_link_can_be_pasted(portal: Portal, run: Run, file: Any) -> None:
     """The customer's id stands behind it, quoted for a shell."""
     assert run("tokens", "generate", "C-1001").out.endswith("basis-portal tokens link C-1001\n")
@@ -376,7 +408,7 @@ def test_a_day_has_one_form(capsys: pytest.CaptureFixture[str], run: Run, day: s
     """That of the help."""
     with pytest.raises(SystemExit, match="2"):
         run("statement", "C-1001", "--as-of", day)
-    assert "must be a day as YYYY-MM-DD" in capsys.readouterr().err
+    assert "must be a date as YYYY-MM-DD" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

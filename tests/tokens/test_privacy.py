@@ -27,7 +27,15 @@ from basis_portal import (
     TokenStatus,
 )
 from basis_portal.domain.mail import Mail, MailStatus
-from basis_portal.testing.builders import NOW, a_mail, a_message, an_audit_entry, an_invoice
+from basis_portal.testing.builders import (
+    NOW,
+    a_mail,
+    a_message,
+    a_note,
+    a_token,
+    an_audit_entry,
+    an_invoice,
+)
 from basis_portal.testing.clocks import FrozenClock
 
 MakePortal = Callable[..., Portal]
@@ -328,3 +336,25 @@ def test_a_message_on_its_way(hosted: Portal, text_of: TextOf, storage: Any) -> 
     assert list(storage.messages.page("K-7001")) == []
     inbox = storage.messages.inbox(unread_only=False)
     assert {one.customer_id for one in inbox} == {"K-7002"}
+
+
+HELD: dict[str, Callable[[Any], object]] = {
+    "a token": lambda s: s.tokens.add([a_token(customer_id="C-9")]),
+    "a message": lambda s: s.messages.add(a_message(customer_id="C-9")),
+    "a note": lambda s: s.messages.add_note(a_note(customer_id="C-9")),
+    "an e-mail": lambda s: s.mails.add([a_mail(customer_id="C-9")]),
+    "a line of the trail": lambda s: s.audit.append([an_audit_entry(customer_id="C-9")]),
+}
+
+
+@pytest.mark.parametrize("kind", HELD)
+def test_whether_anything_is_held(portal: Portal, storage: Any, trail: Any, kind: str) -> None:
+    """Of each kind one is enough, the host need not know the customer, and nobody is told."""
+    assert not portal.privacy.holds("C-9")
+    HELD[kind](storage)
+    before = trail()
+    assert portal.privacy.holds("C-9")
+    assert not portal.privacy.holds("C-99")
+    assert trail() == before
+    with pytest.raises(InvalidValue, match="customer_id"):
+        portal.privacy.holds("")

@@ -86,7 +86,8 @@ class Settlements:
         check_day("date", date)
         known = self._known(group)
         added = self._balancing(id, known, date)
-        check_distinct("entry", [*self._entries, *(entry.id for entry in added)])
+        ids = [entry.id for entry in added]
+        check_distinct("entry", [*ids, *filter(self._entries.__contains__, ids)])
         self.entries += added
         self._entries |= {entry.id: entry for entry in added}
         self._left |= {entry.id: entry.amount for entry in added}

@@ -13,6 +13,7 @@ import attrs
 
 from ..errors import StorageError
 from .portal import add_portal_command, print_json, print_table, shown, the_portal
+from .storages import whole_number
 
 if TYPE_CHECKING:
     from ..monitoring import Counters
@@ -33,9 +34,7 @@ def add_health(commands: Any) -> None:
 
 
 def _hours(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 3 and 1 <= int(text) <= 24):
-        raise argparse.ArgumentTypeError("must be a whole number of hours from 1 to 24")
-    return int(text)
+    return whole_number("hours", text, most=24)
 
 
 def _health(options: argparse.Namespace) -> int:

@@ -62,11 +62,7 @@ def add_portal_command(
 
 def check_known(portal: Portal, customer_id: str) -> None:
     """Refuse, with `CustomerNotFound`, an id that neither host nor portal knows: a mistyped one."""
-    if (
-        portal.customers.get(customer_id) is None
-        and not portal.tokens.history(customer_id)
-        and not portal.audit.list(customer_id=customer_id, limit=1).items
-    ):
+    if portal.customers.get(customer_id) is None and not portal.privacy.holds(customer_id):
         raise CustomerNotFound(
             f"there is no customer {customer_id!r}, and nothing is held about it. Nothing was "
             "done; one that was moved has another id"

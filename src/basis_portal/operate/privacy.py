@@ -77,12 +77,13 @@ def _new_file(path: str) -> Iterator[TextIO]:
     """A file that only its owner may read, and that is gone where what fills it fails."""
     if os.path.lexists(path):
         raise FileExistsError(f"{path!r} is there already; name a new file")
-    with open(os.open(path, _NEW, 0o600), "w", encoding="utf-8") as file:
-        try:
+    descriptor = os.open(path, _NEW, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
             yield file
-        except BaseException:
-            os.unlink(path)
-            raise
+    except BaseException:  # what was not written yet may fail as it is closed
+        os.unlink(path)
+        raise
 
 
 def _erase(options: argparse.Namespace) -> int:

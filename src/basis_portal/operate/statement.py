@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime as dt
 from typing import Any
 
 from ..domain.statement import ACTIVITY, OPEN_ITEMS
+from ..errors import InvalidValue
 from .portal import add_by, add_portal_command, print_json, the_portal
 
 _STATEMENT = """\
@@ -32,11 +32,12 @@ def add_statement(commands: Any) -> None:
 
 
 def _day(text: str) -> dt.date:
-    with contextlib.suppress(ValueError):
-        day = dt.date.fromisoformat(text)
-        if day.isoformat() == text:
-            return day
-    raise argparse.ArgumentTypeError("must be a day as YYYY-MM-DD")
+    from ..demo.receivables import parse_day
+
+    try:
+        return parse_day("the day", text)
+    except InvalidValue as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _statement(options: argparse.Namespace) -> int:

@@ -143,10 +143,15 @@ def file_name(text: str) -> str:
 
 def days(text: str) -> int:
     """An argument that is a number of days."""
-    found = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
-    if not 1 <= found <= _MOST_DAYS:
-        raise argparse.ArgumentTypeError(f"must be a whole number of days from 1 to {_MOST_DAYS}")
-    return found
+    return whole_number("days", text, most=_MOST_DAYS)
+
+
+def whole_number(of: str, text: str, *, most: int) -> int:
+    """An argument that is a whole number from 1 to ``most``, with no more digits than that has."""
+    short = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not (short and 1 <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"must be a whole number of {of} from 1 to {most}")
+    return int(text)
 
 
 # --- the commands -------------------------------------------------------------------------

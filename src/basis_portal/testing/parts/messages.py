@@ -50,8 +50,8 @@ def many_messages() -> list[Message]:
     ]
 
 
-def _key(message: Message) -> tuple[dt.datetime, str]:
-    return (message.at, message.id)
+def _key(one: Message | InternalNote) -> tuple[dt.datetime, str]:
+    return (one.at, one.id)
 
 
 def _is_unread(message: Message) -> bool:
@@ -321,7 +321,7 @@ class MessagesConformance(Kit):
             storage.messages.add_note(note)
         before = NOW + 3 * INSTANT
         past = sorted((m for m in written if m.at < before and not _is_unread(m)), key=_key)
-        old = sorted((note for note in noted if note.at < before), key=lambda one: (one.at, one.id))
+        old = sorted((note for note in noted if note.at < before), key=_key)
         due: list[Message | InternalNote] = [*past, *old]
         assert storage.messages.prune(NOW, limit=limit) == 0
         while due:
@@ -335,9 +335,7 @@ class MessagesConformance(Kit):
                 if one.customer_id == customer_id
             ]
             kept = [one for one in noted if one in due or one not in old]
-            assert list(storage.messages.notes("ann")) == sorted(
-                kept, key=lambda one: (one.at, one.id)
-            )
+            assert list(storage.messages.notes("ann")) == sorted(kept, key=_key)
         assert storage.messages.prune(before, limit=limit) == 0
         assert storage.messages.unread_count() == sum(map(_is_unread, written))
 
