@@ -21,7 +21,7 @@ MUTATED = "MUTANT_UNDER_TEST" in os.environ
 """True where mutmut runs the tests, some thousand times: then the storage in memory will do."""
 TOOK_TOO_LONG = 36
 """What mutmut takes a process to end with that had to be stopped."""
-VARIATIONS = frozenset({"storage", "place", "how", "width", "javascript"})
+VARIATIONS = frozenset({"storage", "place", "how", "width", "javascript", "make_host"})
 """The parameters of tests of which one value will do: the others have their turn in other tests."""
 
 _PART = 5

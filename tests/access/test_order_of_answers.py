@@ -240,6 +240,7 @@ KEPT_EDITIONS = {name: made for name, made in EDITIONS.items() if name.startswit
 KEPT_FEATURES = {name: made for name, made in FEATURES.items() if name.startswith("asked")}
 
 
+@pytest.mark.sampled(6)  # of both, over each storage
 @pytest.mark.usefixtures("no_log")
 @pytest.mark.parametrize("of", ["host", "storage"])
 def test_every_method_in_every_state(build: Callable[..., World], of: str) -> None:
@@ -297,8 +298,9 @@ def test_opening_in_every_state(build: Callable[..., World], make_portal: MakePo
     unreadable = {f"unreadable: {text!r}": text for text in ("", "x", None)}
     forged = world.texts["active"][:-2] + "AA"
     texts = {**world.texts, **unreadable, "unreadable: forged": forged}
+    configs = some(CONFIGS)
     opened = seen = 0
-    for config, customers.state in itertools.product(CONFIGS, CUSTOMER_STATES):
+    for config, customers.state in itertools.product(configs, CUSTOMER_STATES):
         world.portal.settings.save(config)
         for portal, gate in portals:
             for token, text in texts.items():
@@ -309,8 +311,9 @@ def test_opening_in_every_state(build: Callable[..., World], make_portal: MakePo
             expected = preview_answer(gate, customers.state)
             compare(expected, (gate, customers.state, config), portal.preview, "C-active")
     assert (len(portals), len(texts), len(CONFIGS)) == (54, 9, 32)
-    assert seen == 54 * 9 * 32 * len(CUSTOMER_STATES)
-    assert opened == 4 * 2 * 16  # editions, features, section switches; all else is good
+    assert seen == 54 * 9 * len(configs) * len(CUSTOMER_STATES)
+    switched_on = sum(config.enabled for config in configs)
+    assert opened == 4 * 2 * switched_on > 0  # editions, features; all else is good
 
 
 # --- an access kept over one change -------------------------------------------------------

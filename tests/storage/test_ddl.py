@@ -248,6 +248,7 @@ def _run(program: str, *arguments: object) -> str:
 
 
 @needs_fork
+@pytest.mark.sampled
 @pytest.mark.parametrize("version", range(NEWEST))
 def test_a_killed_migration_leaves_the_old_or_the_new(tmp_path: Path, version: int) -> None:
     """Killed before any of its statements a file is at one step, whole, and then works."""
