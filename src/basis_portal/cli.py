@@ -18,9 +18,10 @@ from typing import Any, NoReturn
 from .clock import Clock, system_clock
 from .configuration import is_dsn
 from .errors import InvalidValue, PortalError
+from .operate.doctor import add_check
 from .operate.health import add_health
 from .operate.mail import add_mail
-from .operate.privacy import add_privacy
+from .operate.privacy import add_privacy, add_prune
 from .operate.settings import add_settings
 from .operate.statement import add_statement
 from .operate.storages import add_commands
@@ -169,6 +170,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
     add_commands(commands)
+    add_check(commands)
+    add_prune(commands)
     add_tokens(commands)
     add_settings(commands)
     add_statement(commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from basis_portal.cli import main
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("BASIS_PORTAL_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # where the application's modules stay
 
 
 @pytest.fixture

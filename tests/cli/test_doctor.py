@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -240,3 +241,81 @@ def test_a_server_that_drips_its_answer(
         ended.set()
         server.join(20)
     assert (verdict, "no whole answer within 0.5 seconds" in text) == ("wrong", True)
+
+
+# --- the application's own portal
+
+SHOP = f"""
+from basis_portal import Edition, Portal
+from basis_portal.storage.memory import InMemoryStorage
+from basis_portal.testing.builders import NOW, a_customer, an_audit_entry
+
+def make(base_url={BASE_URL!r}, edition=Edition.SERVER):
+    storage = InMemoryStorage()
+    storage.customers.save(a_customer("C-1"))
+    old = Portal(storage, secret_keys=[{OTHER_KEY!r}], base_url=base_url)
+    old.tokens.generate("C-1")
+    return Portal(storage, secret_keys=[{KEY!r}], base_url=base_url, edition=edition)
+
+def of_no_edition():
+    return make(edition=Edition.DESKTOP)
+
+def ahead():
+    portal = make()
+    import datetime as dt
+    portal._context.storage.audit.append([an_audit_entry(at=portal.now() + dt.timedelta(hours=2))])
+    return portal
+
+def failing():
+    portal = make()
+    def fail(): raise __import__("basis_portal").StorageError("gone")
+    portal._context.storage.settings.get = fail
+    return portal
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An application with a storage of its own, and portals over it."""
+    (tmp_path / "checked_shop.py").write_text(SHOP)
+    monkeypatch.chdir(tmp_path)
+    yield
+    sys.modules.pop("checked_shop", None)
+
+
+@pytest.mark.usefixtures("shop")
+def test_the_applications_own_portal(run: Run) -> None:
+    """Nothing has to be configured twice: its keys, address, links and clock are looked at."""
+    found = verdicts(run, "--portal", "checked_shop:make")
+    assert list(found) == ["storage", "keys", "address", "links", "clock"]
+    assert found["keys"][0] == found["address"][0] == found["clock"][0] == "ok"
+    assert found["links"][0] == "warning"
+    assert found["links"][1].startswith("1 active tokens were issued under keys that are not")
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_is_wrong_with_it(run: Run) -> None:
+    """A storage that fails, a clock behind the trail; what no edition gives is not looked at."""
+    failing = run("check", "--json", "--portal", "checked_shop:failing")
+    assert failing.status == 1
+    assert json.loads(failing.out) == {
+        "storage": None,
+        "checks": [
+            {
+                "about": "storage",
+                "verdict": "wrong",
+                "text": "the application's portal cannot read it",
+            }
+        ],
+    }
+    assert verdicts(run, "--portal", "checked_shop:ahead")["clock"][0] == "wrong"
+    shut = verdicts(run, "--portal", "checked_shop:of_no_edition")
+    assert shut["links"] == ("warning", "not looked at: the edition gives no portal")
+    assert "clock" not in shut
+
+
+def test_beside_a_configured_storage(configured: Any, shop: None, run: Run) -> None:
+    """The tables are looked at as well; what the command says counts more than the variable."""
+    found = verdicts(run, "--portal", "checked_shop:make", "--storage", "sqlite")
+    assert (found["tables"][0], found["links"][0]) == ("ok", "warning")
+    assert "storage" not in found

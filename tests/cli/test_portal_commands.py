@@ -500,6 +500,95 @@ def test_the_applications_own_portal(
     sys.modules.pop("their_shop", None)
 
 
+def test_what_the_command_says_counts_more_than_the_variable(
+    portal: Portal, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A storage that is said is not passed over for the application's portal, nor beside it."""
+    monkeypatch.setenv("BASIS_PORTAL_PORTAL", "elsewhere:portal")
+    monkeypatch.delenv("BASIS_PORTAL_SQLITE")
+    file = tmp_path / "portal.toml"
+    file.write_text("[sqlite]\npath = 'portal.db'\n")
+    file.chmod(0o600)
+    portal.tokens.generate("C-1001")
+    revoked = run("tokens", "revoke-all", "--reason", "leak", "--yes", "--config", file)
+    assert (revoked.status, revoked.out) == (0, "Revoked 1 tokens.\n")
+    for both in (("--config", "missing.toml"), ("--storage", "sqlite")):
+        refused = run("tokens", "list", "--portal", "their_shop:make", *both)
+        assert (refused.status, refused.out) == (2, "")
+        assert "leave out --config and --storage, or --portal" in refused.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tokens", "revoke-all", "--reason", "leak", "--yes"),
+        ("tokens", "revoke", "C-1001"),
+        ("tokens", "regenerate", "C-1001"),
+        ("tokens", "generate", "C-1001"),
+        ("privacy", "erase", "C-1001", "--yes"),
+        ("privacy", "move", "C-1001", "C-2001"),
+    ],
+)
+def test_nothing_is_changed_of_a_tenant_that_is_not_there(
+    portal: Portal, run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """A misspelt tenant would have no link to end, and the links would seem to be ended."""
+    portal.tokens.generate("C-1001")
+    before = trail(portal)
+    monkeypatch.setenv("BASIS_PORTAL_TENANT", "Nord")
+    refused = run(*words)
+    assert (refused.status, refused.out) == (1, "")
+    assert "rows of other tenants, and none of 'Nord', so nothing was done" in refused.err
+    assert trail(portal) == before
+
+
+def test_a_tenant_begins_with_its_settings(
+    portal: Portal, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading and setting go on with a warning; where the tenant has rows there is none."""
+    monkeypatch.setenv("BASIS_PORTAL_TENANT", "nord")
+    for words in (("tokens", "list"), ("health",), ("settings", "set", "enabled=on")):
+        said = run(*words)
+        assert said.status == 0
+        assert "none of 'nord'; is it spelt like this?" in said.err
+    assert run("tokens", "list").err == ""
+
+
+def test_an_empty_storage_has_no_other_tenant(
+    file: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of all tenants is not taken to be misspelt."""
+    file.make().close()
+    monkeypatch.setenv("BASIS_PORTAL_SECRET_KEYS", KEY)
+    monkeypatch.setenv("BASIS_PORTAL_BASE_URL", BASE_URL)
+    said = run("tokens", "revoke-all", "--reason", "leak", "--yes", over=(file,))
+    assert (said.status, said.out, said.err) == (0, "Revoked 0 tokens.\n", "")
+
+
+def test_the_applications_modules_find_each_other(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those imported as the portal is made; what they print is no part of the JSON."""
+    (tmp_path / "near_shop.py").write_text(
+        "print('hello')\ndef make():\n    from near_rows import portal\n    return portal\n"
+        "def leave():\n    raise SystemExit(3)\n"
+    )
+    (tmp_path / "near_rows.py").write_text(
+        "from basis_portal import Portal\n"
+        "from basis_portal.storage.memory import InMemoryStorage\n"
+        f"portal = Portal(InMemoryStorage(), secret_keys=[{KEY!r}], base_url={BASE_URL!r})\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    said = run("tokens", "list", "--json", "--portal", "near_shop:make")
+    assert json.loads(said.out) == {"tokens": [], "after": None}
+    assert said.err == "hello\n"
+    left = run("tokens", "list", "--portal", "near_shop:leave")
+    assert left.status == 2
+    assert "'near_shop:leave' cannot be used: SystemExit: 3" in left.err
+    for name in ("near_shop", "near_rows"):
+        sys.modules.pop(name)
+
+
 # --- health
 
 
@@ -527,3 +616,33 @@ def test_health_where_the_storage_is_gone(portal: Portal, run: Run, file: Any) -
         "health": {"ok": False, "available": True, "enabled": None},
         "counters": None,
     }
+
+
+def test_health_where_a_part_of_the_storage_is_gone(portal: Portal, run: Run, file: Any) -> None:
+    """What cannot be counted cannot be read, though the settings can."""
+    file.damage("ALTER TABLE audit RENAME TO gone")
+    lost = run("health", "--json")
+    assert lost.status == 1
+    assert json.loads(lost.out) == {
+        "health": {"ok": False, "available": True, "enabled": True},
+        "counters": None,
+    }
+
+
+def test_health_where_the_application_cannot_open_its_storage(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is down: that is no wrong usage, and programs get their JSON."""
+    (tmp_path / "down_shop.py").write_text(
+        "from basis_portal import StorageError\n"
+        "def make():\n    raise StorageError('the server does not answer')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    lost = run("health", "--json", "--portal", "down_shop:make")
+    assert lost.status == 1
+    assert json.loads(lost.out) == {
+        "health": {"ok": False, "available": None, "enabled": None},
+        "counters": None,
+    }
+    assert "the server does not answer" in lost.err
+    sys.modules.pop("down_shop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -97,8 +98,36 @@ def test_an_unknown_tenant_is_said(
     place.make().close()
     with closing(place.make("acme")) as storage:
         fill(storage)
-    assert "no row of tenant 'default'" in run("prune", "--audit-days", 9, over=(place,)).err
+    refused = run("prune", "--audit-days", 9, over=(place,))
+    assert (refused.status, refused.out) == (1, "")
+    assert "none of 'default', so nothing was done" in refused.err
     monkeypatch.setenv("BASIS_PORTAL_TENANT", "acme")
     assert run("prune", "--audit-days", 9).status == 0
     monkeypatch.setenv("BASIS_PORTAL_TENANT", "acme ")
     assert run("prune", "--audit-days", 9).status == 2
+
+
+def test_a_storage_of_the_applications_own_is_pruned(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through its portal, whose clock counts."""
+    (tmp_path / "keeping_shop.py").write_text(
+        "import datetime as dt\n"
+        "from basis_portal import Portal\n"
+        "from basis_portal.storage.memory import InMemoryStorage\n"
+        "from basis_portal.testing import FrozenClock\n"
+        "from basis_portal.testing.builders import NOW, a_customer\n"
+        "clock = FrozenClock(NOW)\n"
+        "storage = InMemoryStorage()\n"
+        "storage.customers.save(a_customer('C-1'))\n"
+        "portal = Portal(storage, clock=clock,\n"
+        f"    secret_keys=[{KEY!r}], base_url={BASE_URL!r})\n"
+        "portal.tokens.generate('C-1', by='ana')\n"
+        "portal.tokens.regenerate('C-1', by='ana')\n"
+        "clock.advance(dt.timedelta(days=40))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    prune = ("prune", "--token-days", 30, "--by", "retention", "--portal", "keeping_shop:portal")
+    assert "Removed 0 audit entries, 1 ended tokens" in run(*prune).out
+    assert "Removed 0 audit entries, 0 ended tokens" in run(*prune).out
+    sys.modules.pop("keeping_shop")

@@ -1,28 +1,39 @@
-"""What `basis-portal check` looks at besides the storage: keys, address, clock, and the proxy."""
+"""The command `basis-portal check`: the storage, keys, address, clock, and the proxy."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import SHUT_RDWR
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..clock import system_clock
 from ..configuration import Configuration
 from ..domain.portal_token import TokenStatus
-from ..errors import PortalError
-from ..storage._place import Finding, Verdict
+from ..errors import PortalError, StorageError
+from ..storage._place import Finding, Place, Verdict
+from .portal import add_portal_command, print_json, the_applications
+from .storages import configured_storage, is_configured, read_configuration, the_place
 
 if TYPE_CHECKING:
     from ..portal import Portal
-    from ..repositories import FullStorage
 
 OK, WARNING, WRONG = Verdict.OK, Verdict.WARNING, Verdict.WRONG
+_SHOWN = {OK: "ok", WARNING: "warning", WRONG: "WRONG"}
+
+_CHECK = """\
+Looks at all that is configured and changes nothing: whether the tables are the newest, whether
+file or server keep what they are given, whether the rows keep the rules, and keys, address and
+clock, of the application's own portal where one is named; with --proxy also whether base_url leads
+to the customers' pages with all their headers. One line each: ok, warning or WRONG. The status is 1
+where something is wrong.
+"""
 
 SECONDS = 10.0
 _AHEAD = dt.timedelta(minutes=1)
@@ -32,34 +43,96 @@ _ELSEWHERE = "elsewhere.invalid"
 _MOST = 1_000_000  # bytes of an answer that are looked at
 
 
-def portal_findings(config: Configuration, storage: Callable[[], FullStorage]) -> Iterator[Finding]:
-    """Keys, address, links of dropped keys and clock, where keys or address are configured."""
+def add_check(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    parser = add_portal_command(commands, "check", _check, "see whether all is well", _CHECK)
+    parser.add_argument(
+        "--proxy", action="store_true", help="ask base_url, and look at what the proxy lets through"
+    )
+
+
+def _check(options: argparse.Namespace) -> int:
+    found: list[Finding] = []
+    config, name = read_configuration(options), None
+    portal = the_applications(options, beside=True)
+    try:
+        with contextlib.ExitStack() as stack:
+            place = None
+            if portal is None or is_configured(config):
+                place = stack.enter_context(contextlib.closing(the_place(options, config)))
+                name = place.name
+            for one in _findings(options, config, portal, place):
+                found.append(one)
+                if not options.json:
+                    print(f"{_SHOWN[one.verdict]:8} {one.about}: {one.text}")
+    except StorageError as error:
+        if not options.json:
+            raise
+        found.append(Finding("storage", WRONG, str(error)))
+    if options.json:
+        checks = [{"about": f.about, "verdict": f.verdict.value, "text": f.text} for f in found]
+        print_json({"storage": name, "checks": checks})
+    return int(any(one.verdict is WRONG for one in found))
+
+
+def _findings(
+    options: argparse.Namespace, config: Configuration, portal: Portal | None, place: Place | None
+) -> Iterator[Finding]:
+    """The storage first; where that is not sound, opening it would change it."""
+    from ..storage._checks import findings
+
+    is_sound = True
+    for one in _of_the_applications(portal) if place is None else findings(place):
+        is_sound &= one.verdict is OK or one.about not in ("storage", "tables", "log")
+        yield one
+    if is_sound:
+        yield from _of_keys(options, config) if portal is None else _of_portal(portal)
+    if options.proxy:
+        yield from proxy_findings(config.need("base_url") if portal is None else portal.base_url)
+
+
+def _of_the_applications(portal: Portal | None) -> Iterator[Finding]:
+    """Of its storage the portal alone knows; where it fails, the application's log says why."""
+    logging.getLogger("basis_portal").addHandler(logging.NullHandler())
+    if portal is not None and portal.monitoring.health().ok:
+        yield Finding("storage", OK, "the application's portal can read it")
+    else:
+        yield Finding("storage", WRONG, "the application's portal cannot read it")
+
+
+def _of_keys(options: argparse.Namespace, config: Configuration) -> Iterator[Finding]:
+    """Of the portal over the configured storage, where keys or address are configured."""
+    from ..portal import Portal
+
     if not (config.secret_keys or config.base_url):
         return
     if not (config.secret_keys and config.base_url):
         missing = "base_url is" if config.secret_keys else "secret_keys are"
         yield Finding("keys", WARNING, f"{missing} not configured; keys were not looked at")
         return
-    with contextlib.closing(storage()) as opened:
-        yield from _of_portal(config, opened)
+    with contextlib.closing(configured_storage(options, config)) as storage:
+        try:
+            portal = Portal(storage, secret_keys=config.secret_keys, base_url=config.base_url)
+        except PortalError as error:
+            yield Finding("keys and address", WRONG, str(error))
+            return
+        yield from _of_portal(portal)
 
 
-def _of_portal(config: Configuration, storage: FullStorage) -> Iterator[Finding]:
-    from ..portal import Portal
-
-    try:
-        portal = Portal(storage, secret_keys=config.secret_keys, base_url=config.need("base_url"))
-    except PortalError as error:
-        yield Finding("keys and address", WRONG, str(error))
-        return
-    count = len(config.secret_keys)
+def _of_portal(portal: Portal) -> Iterator[Finding]:
+    """Keys, address, links of dropped keys and clock."""
+    count = len(portal.tokens.key_fingerprints)
     yield Finding("keys", OK, f"{count} {'key' if count == 1 else 'keys'}, the newest signs")
     if urlsplit(portal.base_url).scheme != "https":
         yield Finding("address", WARNING, "base_url is not https: links can be read on the way")
     else:
         yield Finding("address", OK, "https")
-    yield _dropped(portal)
-    yield _clock(storage)
+    if portal.available():
+        yield _dropped(portal)
+        yield _clock(portal)
+    else:
+        text = f"not looked at: the {portal.unavailable_because()} gives no portal"
+        yield Finding("links", WARNING, text)
 
 
 def _dropped(portal: Portal) -> Finding:
@@ -76,10 +149,10 @@ def _dropped(portal: Portal) -> Finding:
     return Finding("links", WARNING, f"{text}are dead. Send them anew, or list the key again")
 
 
-def _clock(storage: FullStorage) -> Finding:
+def _clock(portal: Portal) -> Finding:
     """The clock of this machine against the newest line of the audit trail."""
-    newest = storage.audit.page(limit=1)
-    ahead = newest[0][1].at - system_clock() if newest else dt.timedelta(0)
+    newest = portal.audit.list(limit=1).items
+    ahead = newest[0].at - portal.now() if newest else dt.timedelta(0)
     if ahead > _AHEAD:
         text = (
             "the newest line of the audit trail is {} in the future: set the clock of this machine"

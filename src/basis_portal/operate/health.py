@@ -47,6 +47,7 @@ def _health(options: argparse.Namespace) -> int:
             since = portal.now() - dt.timedelta(hours=options.hours)
             counters = portal.monitoring.counters(since) if health["ok"] else None
     except StorageError as error:
+        health["ok"] = False
         print(f"basis-portal: {error}", file=sys.stderr)
     if options.json:
         print_json({"health": health, "counters": counters})

@@ -15,9 +15,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..configuration import HELP, ConfigurationError, is_dsn
-from ..errors import CustomerNotFound
-from .storages import Command, add_command, configured_storage, read_configuration
+from ..configuration import HELP, Configuration, ConfigurationError, is_dsn
+from ..errors import CustomerNotFound, StorageError
+from .storages import Command, add_command, configured_storage, read_configuration, the_place
 
 if TYPE_CHECKING:
     from ..portal import Portal
@@ -75,23 +75,73 @@ def add_by(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def the_portal(options: argparse.Namespace) -> Iterator[Portal]:
-    """The portal that is meant. Raises `ConfigurationError` where none is."""
-    from ..portal import Portal
+def the_portal(options: argparse.Namespace, *, changes: bool = False) -> Iterator[Portal]:
+    """The portal that is meant; of a tenant that is not there nothing can be changed.
 
-    if name := options.portal or os.environ.get(VARIABLE):
-        yield application_object(name, Portal, "basis_portal.Portal", "--portal", VARIABLE)
+    Raises `ConfigurationError` where none is meant, `StorageError` where it is not there.
+    """
+    if (portal := the_applications(options)) is not None:
+        yield portal
         return
     config = read_configuration(options)
+    with configured_portal(options, config) as portal:
+        _look_for_tenant(options, config, changes)
+        yield portal
+
+
+def the_applications(options: argparse.Namespace, *, beside: bool = False) -> Portal | None:
+    """The application's own portal, where one is named. Raises `ConfigurationError`.
+
+    What is said in the command, be it a portal or a storage, counts more than the variable.
+    ``beside``: a storage may be said as well.
+    """
+    from ..portal import Portal
+
+    says_storage = options.config is not None or options.storage is not None
+    if options.portal and says_storage and not beside:
+        raise ConfigurationError(
+            "--portal has a storage of its own: leave out --config and --storage, or --portal"
+        )
+    name = options.portal or (None if says_storage else os.environ.get(VARIABLE))
+    if not name:
+        return None
+    return application_object(name, Portal, "basis_portal.Portal", "--portal", VARIABLE)
+
+
+@contextlib.contextmanager
+def configured_portal(options: argparse.Namespace, config: Configuration) -> Iterator[Portal]:
+    """The portal over the configured storage. Raises `ConfigurationError`."""
+    from ..portal import Portal
+
     keys, base_url = config.need("secret_keys"), config.need("base_url")
     with contextlib.closing(configured_storage(options, config)) as storage:
         yield Portal(storage, secret_keys=keys, base_url=base_url)
 
 
+def _look_for_tenant(options: argparse.Namespace, config: Configuration, changes: bool) -> None:
+    """A misspelt tenant has no token to revoke, and its links would seem to be ended."""
+    from ..storage._transfer import is_unknown
+
+    with contextlib.closing(the_place(options, config)) as place:
+        try:
+            if not is_unknown(place, config.tenant):
+                return
+        except StorageError:  # whoever reads next will say so
+            return
+        text = f"{place.name} has rows of other tenants, and none of {config.tenant!r}"
+    if changes:
+        raise StorageError(
+            f"{text}, so nothing was done; see how the application spells it, and set "
+            "BASIS_PORTAL_TENANT"
+        )
+    print(f"basis-portal: warning: {text}; is it spelt like this?", file=sys.stderr)
+
+
 def application_object(name: str, kind: type[T], called: str, option: str, variable: str) -> T:
     """What the application calls MODULE:NAME, or what it makes; ``called`` is its kind in public.
 
-    Raises `ConfigurationError` where it cannot be had or is of another kind.
+    Raises `ConfigurationError` where it cannot be had or is of another kind, `StorageError` where
+    its storage cannot be opened.
     """
     module, colon, path = name.partition(":")
     if not (module and colon and path) or is_dsn(name):
@@ -100,28 +150,28 @@ def application_object(name: str, kind: type[T], called: str, option: str, varia
             f"{kind.__name__.lower()}, or set {variable}"
         )
     try:
-        found = _named(module, path)
-        if not isinstance(found, kind) and callable(found):
-            found = found()
-    except Exception as error:  # whatever goes wrong in the application's own code
+        with contextlib.redirect_stdout(sys.stderr):  # what a command prints is for programs
+            found = _named(module, path)
+            if not isinstance(found, kind) and callable(found):
+                found = found()
+    except (Exception, SystemExit) as error:  # whatever goes wrong in the application's own code
         why = "its text, which may hold a password, is not shown" if is_dsn(str(error)) else error
-        raise ConfigurationError(
-            f"{name!r} cannot be used: {type(error).__name__}: {why}"
-        ) from None
+        text = f"{name!r} cannot be used: {type(error).__name__}: {why}"
+        if isinstance(error, StorageError):
+            raise StorageError(text) from None
+        raise ConfigurationError(text) from None
     if not isinstance(found, kind):
         raise ConfigurationError(f"{name!r} is no {called}, and makes none")
     return found
 
 
 def _named(module: str, path: str) -> Any:
-    folder = os.getcwd()
-    sys.path.insert(0, folder)
-    try:
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    finally:
-        sys.path.remove(folder)
+    """What it is called; the working folder stays where modules are looked for, for later ones."""
+    if (folder := os.getcwd()) not in sys.path:
+        sys.path.insert(0, folder)
+    found: Any = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
     return found
 
 

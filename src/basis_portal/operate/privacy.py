@@ -1,14 +1,19 @@
-"""The command `basis-portal privacy`: export, erase and move what is held about a customer."""
+"""What the portal holds: `basis-portal privacy`, of one customer, and `basis-portal prune`.
+
+A customer's is exported, erased and moved; of all customers what is old is forgotten.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime as dt
 import json
 import os
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from ..configuration import ConfigurationError
 from .portal import (
     add_by,
     add_group,
@@ -20,7 +25,7 @@ from .portal import (
     tell,
     the_portal,
 )
-from .storages import file_name
+from .storages import days, file_name
 
 _PRIVACY = """\
 What the portal holds about a customer: its tokens, messages, notes, e-mails and audit trail. The
@@ -38,7 +43,17 @@ _MOVE = """\
 Gives all of it to the id NEW, for a customer that the host merged or renumbered; the old link ends.
 Repeating it changes nothing.
 """
-
+_PRUNED = {
+    "audit": "audit entries",
+    "token": "ended tokens",
+    "mail": "settled e-mails",
+    "message": "messages and internal notes",
+}
+_PRUNE = """\
+Removes audit entries, ended tokens, settled e-mails, and messages with internal notes that are
+older than so many days, and audits that. A customer's latest token stays, however old; so does what
+is still to be sent, and what a customer wrote and nobody has read.
+"""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
@@ -57,6 +72,19 @@ def add_privacy(commands: Any) -> None:
     move.add_argument("new", metavar="NEW", help="the id that goes on")
     for parser in (export, erase, move):
         add_by(parser)
+
+
+def add_prune(commands: Any) -> None:
+    """Add the command to the parsers of the command line."""
+    parser = add_portal_command(commands, "prune", _prune, "forget what is old", _PRUNE)
+    for name, what in _PRUNED.items():
+        parser.add_argument(
+            f"--{name}-days",
+            metavar="N",
+            type=days,
+            help=f"remove {what} older than N days, 1 or more",
+        )
+    add_by(parser)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -87,7 +115,7 @@ def _new_file(path: str) -> Iterator[TextIO]:
 
 
 def _erase(options: argparse.Namespace) -> int:
-    with the_portal(options) as portal:
+    with the_portal(options, changes=True) as portal:
         check_known(portal, options.customer)
         customer = one_line(options.customer)
         confirm(options, f"All that is held about {customer} is forgotten for good.", customer)
@@ -97,10 +125,31 @@ def _erase(options: argparse.Namespace) -> int:
 
 
 def _move(options: argparse.Namespace) -> int:
-    with the_portal(options) as portal:
+    with the_portal(options, changes=True) as portal:
         moved = portal.privacy.move(options.customer, options.new, by=options.by)
     words = (
         f"Moved {moved.tokens} tokens, {moved.messages} messages and notes, {moved.mails} e-mails "
         f"and {moved.audit_entries} audit entries."
     )
     return tell(options, moved, words)
+
+
+def _prune(options: argparse.Namespace) -> int:
+    days = {
+        "audit_before": options.audit_days,
+        "tokens_before": options.token_days,
+        "mails_before": options.mail_days,
+        "messages_before": options.message_days,
+    }
+    if not any(days.values()):
+        named = ", ".join(f"--{name}-days" for name in _PRUNED)
+        raise ConfigurationError(f"nothing to remove: say one or several of {named}")
+    with the_portal(options, changes=True) as portal:
+        now = portal.now()
+        before = {name: now - dt.timedelta(days=n) for name, n in days.items() if n is not None}
+        pruned = portal.privacy.prune(**before, by=options.by)
+    words = (
+        f"Removed {pruned.audit_entries} audit entries, {pruned.tokens} ended tokens, "
+        f"{pruned.mails} settled e-mails and {pruned.messages} messages and notes."
+    )
+    return tell(options, pruned, words)

@@ -1,4 +1,4 @@
-"""The operators' commands: make and check the tables, back up, copy, and forget what is old.
+"""The operators' commands on a configured storage: make the tables, back up, copy.
 
 Applications of the library, as `cli` is. What is heavy is imported where it is used.
 """
@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime as dt
-import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import attrs
 
 from ..configuration import HELP, Configuration, ConfigurationError, configuration, is_dsn
 from ..errors import StorageError
 
 if TYPE_CHECKING:
     from ..repositories import FullStorage
-    from ..storage._place import Finding, Place
+    from ..storage._place import Place
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -32,12 +28,6 @@ _MOST_DAYS = 36500
 _MIGRATE = """\
 Makes the tables of the configured storage, or makes them the newest, and prints from which step
 to which. Several may run at once, and one that is killed has done each step wholly or not at all.
-"""
-_CHECK = """\
-Looks at all that is configured and changes nothing: whether the tables are the newest, whether
-file or server keep what they are given, whether the rows keep the rules, and keys, address and
-clock; with --proxy also whether base_url leads to the customers' pages with all their headers. One
-line each: ok, warning or WRONG. The status is 1 where something is wrong.
 """
 _BACKUP = """\
 Writes a consistent copy of the configured storage to an SQLite file while the portal goes on.
@@ -49,17 +39,6 @@ Copies the configured SQLite file to the configured PostgreSQL database, in one 
 all or nothing. Stop the application first. Every link goes on working under the same keys. The
 tables are made where there are none; what they hold of these tenants must be nothing.
 """
-_PRUNED = {
-    "audit": "audit entries",
-    "token": "ended tokens",
-    "mail": "settled e-mails",
-    "message": "messages and internal notes",
-}
-_PRUNE = """\
-Removes audit entries, ended tokens, settled e-mails, and messages with internal notes that are
-older than so many days, and audits that. A customer's latest token stays, however old; so does what
-is still to be sent, and what a customer wrote and nobody has read. Needs secret_keys and base_url.
-"""
 
 
 def add_commands(commands: Any) -> None:
@@ -70,11 +49,6 @@ def add_commands(commands: Any) -> None:
         "--sql", action="store_true", help="print the statements that are needed; change nothing"
     )
     _add_json(shown)
-    check = add_command(commands, "check", _check, "see whether all is well", _CHECK)
-    check.add_argument(
-        "--proxy", action="store_true", help="ask base_url, and look at what the proxy lets through"
-    )
-    _add_json(check)
     backup = add_command(commands, "backup", _backup, "write a consistent copy", _BACKUP)
     backup.add_argument("file", metavar="FILE", type=file_name, help="the new file")
     _add_json(backup)
@@ -90,16 +64,6 @@ def add_commands(commands: Any) -> None:
     )
     copy.add_argument("--tenant", metavar="NAME", help="copy that one alone; all without it")
     _add_json(copy)
-    prune = add_command(commands, "prune", _prune, "forget what is old", _PRUNE)
-    for name, what in _PRUNED.items():
-        prune.add_argument(
-            f"--{name}-days",
-            metavar="N",
-            type=days,
-            help=f"remove {what} older than N days, 1 or more",
-        )
-    prune.add_argument("--by", metavar="NAME", help="who asks for it; 'system' without it")
-    _add_json(prune)
 
 
 def add_command(
@@ -177,44 +141,6 @@ def _migrate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(options: argparse.Namespace) -> int:
-    from ..storage._checks import findings
-    from ..storage._place import Finding, Verdict
-
-    shown = {Verdict.OK: "ok", Verdict.WARNING: "warning", Verdict.WRONG: "WRONG"}
-    found: list[Finding] = []
-    config = read_configuration(options)
-    name = None
-    try:
-        with contextlib.closing(_place(options, config)) as place:
-            name = place.name
-            for one in itertools.chain(findings(place), _beyond(options, config, found)):
-                found.append(one)
-                if not options.json:
-                    print(f"{shown[one.verdict]:8} {one.about}: {one.text}")
-    except StorageError as error:
-        if not options.json:
-            raise
-        found.append(Finding("storage", Verdict.WRONG, str(error)))
-    if options.json:
-        checks = [{"about": f.about, "verdict": f.verdict.value, "text": f.text} for f in found]
-        _print_json({"storage": name, "checks": checks})
-    return int(any(one.verdict is Verdict.WRONG for one in found))
-
-
-def _beyond(
-    options: argparse.Namespace, config: Configuration, found: Sequence[Finding]
-) -> Iterator[Finding]:
-    """What is looked at besides the storage; that must be sound for it, or opening changes it."""
-    from ..storage._place import Verdict
-    from .doctor import portal_findings, proxy_findings
-
-    if all(one.verdict is Verdict.OK for one in found if one.about in ("tables", "log")):
-        yield from portal_findings(config, lambda: configured_storage(options, config))
-    if options.proxy:
-        yield from proxy_findings(config.need("base_url"))
-
-
 def _backup(options: argparse.Namespace) -> int:
     from ..storage._backup import back_up
 
@@ -257,39 +183,6 @@ What is next:
   3. Keep the file as a backup, where nothing opens it by mistake."""
 
 
-def _prune(options: argparse.Namespace) -> int:
-    from ..clock import system_clock
-    from ..portal import Portal
-    from ..storage._transfer import require_tenant
-
-    days = {
-        "audit_before": options.audit_days,
-        "tokens_before": options.token_days,
-        "mails_before": options.mail_days,
-        "messages_before": options.message_days,
-    }
-    if not any(days.values()):
-        named = ", ".join(f"--{name}-days" for name in _PRUNED)
-        raise ConfigurationError(f"nothing to remove: say one or several of {named}")
-    config = read_configuration(options)
-    given = {"secret_keys": config.need("secret_keys"), "base_url": config.need("base_url")}
-    now = system_clock()
-    before = {name: now - dt.timedelta(days=n) for name, n in days.items() if n is not None}
-    with contextlib.closing(configured_storage(options, config)) as storage:
-        portal = Portal(storage, **given)
-        with contextlib.closing(_place(options, config)) as place:
-            require_tenant(place, config.tenant)
-        pruned = portal.privacy.prune(**before, by=options.by)
-    if options.json:
-        _print_json(attrs.asdict(pruned))
-    else:
-        print(
-            f"Removed {pruned.audit_entries} audit entries, {pruned.tokens} ended tokens, "
-            f"{pruned.mails} settled e-mails and {pruned.messages} messages and notes."
-        )
-    return 0
-
-
 # --- what is configured -------------------------------------------------------------------
 
 
@@ -319,10 +212,16 @@ def _kind(options: argparse.Namespace, config: Configuration) -> str:
 
 
 def _configured(options: argparse.Namespace) -> contextlib.closing[Place]:
-    return contextlib.closing(_place(options, read_configuration(options)))
+    return contextlib.closing(the_place(options, read_configuration(options)))
 
 
-def _place(options: argparse.Namespace, config: Configuration) -> Place:
+def is_configured(config: Configuration) -> bool:
+    """Whether there is a storage, of whichever kind."""
+    return any(getattr(config, kind) for kind in _STORAGES)
+
+
+def the_place(options: argparse.Namespace, config: Configuration) -> Place:
+    """The database of the storage that is meant. Raises `ConfigurationError`."""
     if _kind(options, config) == "sqlite":
         return _sqlite(config.need("sqlite"))
     return _postgres(config)

@@ -113,13 +113,13 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    with the_portal(options) as portal:
+    with the_portal(options, changes=True) as portal:
         token = portal.tokens.generate(options.customer, by=options.by, days=options.days)
         return _generated(options, token, portal.now())
 
 
 def _regenerate(options: argparse.Namespace) -> int:
-    with the_portal(options) as portal:
+    with the_portal(options, changes=True) as portal:
         token = portal.tokens.regenerate(
             options.customer, by=options.by, days=options.days, if_current=options.if_current
         )
@@ -127,7 +127,7 @@ def _regenerate(options: argparse.Namespace) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    with the_portal(options) as portal:
+    with the_portal(options, changes=True) as portal:
         check_known(portal, options.customer)
         token = portal.tokens.revoke(options.customer, by=options.by, reason=options.reason)
         facts = token and _facts(token, portal.now())
@@ -138,7 +138,7 @@ def _revoke(options: argparse.Namespace) -> int:
 
 
 def _revoke_all(options: argparse.Namespace) -> int:
-    with the_portal(options) as portal:
+    with the_portal(options, changes=True) as portal:
         count = portal.tokens.count(TokenStatus.ACTIVE)
         confirm(options, f"{count:,} links work now. All of them end at once.", "REVOKE")
         ended = portal.tokens.revoke_all(by=options.by, reason=options.reason)

@@ -66,13 +66,25 @@ def require_tenant(place: Place, tenant: str | None) -> None:
     """Raise `StorageError` where there is no row of a tenant, whose name may be misspelt."""
     if tenant is None:
         return
-    sql = "SELECT 1 FROM {} WHERE tenant = ? LIMIT 1"
     with place.reading():
-        if not any(list(place.stream(sql.format(table.name), (tenant,))) for table in TABLES):
+        if not _has_rows(place, "tenant = ?", tenant):
             raise StorageError(
                 f"{place.name} has no row of tenant {tenant!r}, so nothing was done; see how the "
                 "application spells it"
             )
+
+
+def is_unknown(place: Place, tenant: str) -> bool:
+    """Whether other tenants have rows and this one has none: its name may be misspelt."""
+    with place.reading():
+        return not _has_rows(place, "tenant = ?", tenant) and _has_rows(
+            place, "tenant <> ?", tenant
+        )
+
+
+def _has_rows(place: Place, condition: str, tenant: str) -> bool:
+    sql = "SELECT 1 FROM {} WHERE {} LIMIT 1"
+    return any(list(place.stream(sql.format(one.name, condition), (tenant,))) for one in TABLES)
 
 
 def _check_free(target: Place, there: Census) -> None:
