@@ -371,7 +371,7 @@ class _Mails(_Repository):
             found = self.get(before.id)
             if not found or (found.status, found.attempts) != (before.status, before.attempts):
                 return False
-            self.tables.put("mails", after.id, after)
+            self.tables.put("mails", after.id, attrs.evolve(after, customer_id=found.customer_id))
             return True
 
     def claimed_before(self, before: datetime, *, limit: int = 1000) -> Sequence[Mail]:

@@ -285,9 +285,12 @@ class Mailing:
         token = None if token_id is None else self._context.storage.tokens.get(token_id)
         if token is None or not has_run_out(token, now):
             return
+        customer_id = token.customer_id
 
         def work(unit: UnitOfWork) -> None:
-            customer_id = token.customer_id
+            still = unit.tokens.get(token.id)
+            if still is None or still.customer_id != customer_id:
+                return  # the customer was erased or moved since
             last = unit.mails.latest(customer_id, MailKind.RENEWAL)
             if last is None or not _holds_back(last, now):
                 renewal = Mail(
@@ -301,7 +304,7 @@ class Mailing:
                 unit.mails.add([renewal])
 
         try:
-            self._context.transact(work, lock=[token.customer_id])
+            self._context.transact(work, lock=[customer_id])
         except StorageError:
             log().exception("a new link was asked for, and could not be queued")
 
@@ -428,23 +431,7 @@ class Mailing:
         """Note that the mail server took an e-mail, in the trail too where it brings a link."""
         now, mail = self._context.now(), out.mail
         done = attrs.evolve(mail, status=MailStatus.SENT, settled_at=now, problem=None)
-
-        def work(unit: UnitOfWork) -> None:
-            if _settle(unit, mail, done) and mail.token_id is not None:
-                unit.audit.append(
-                    [
-                        AuditEntry(
-                            now,
-                            AuditEvent.LINK_MAILED,
-                            mail.by,
-                            mail.customer_id,
-                            mail.token_id,
-                            detail=mail.address,
-                        )
-                    ]
-                )
-
-        self._context.transact(work, lock=_customers(mail))
+        self._settle(mail, done, AuditEvent.LINK_MAILED, mail.address, now)
         return done
 
     def failed(self, mail: Mail, error: MailError, *, again: bool) -> Mail:
@@ -463,25 +450,27 @@ class Mailing:
             done = attrs.evolve(mail, status=MailStatus.QUEUED, due_at=due_at, problem=problem)
         else:
             done = attrs.evolve(mail, status=MailStatus.FAILED, settled_at=now, problem=problem)
+        is_end = done.status is not MailStatus.QUEUED
+        self._settle(mail, done, AuditEvent.LINK_NOT_MAILED if is_end else None, problem, now)
+        return done
+
+    def _settle(
+        self, mail: Mail, done: Mail, event: AuditEvent | None, detail: str | None, now: dt.datetime
+    ) -> None:
+        """Note an outcome, and in the trail an event of the link, where the e-mail brings one.
+
+        Under whoever has the e-mail by now: the customer may have been moved or erased since.
+        """
 
         def work(unit: UnitOfWork) -> None:
-            is_end = done.status is not MailStatus.QUEUED
-            if _settle(unit, mail, done) and is_end and mail.token_id is not None:
-                unit.audit.append(
-                    [
-                        AuditEntry(
-                            now,
-                            AuditEvent.LINK_NOT_MAILED,
-                            mail.by,
-                            mail.customer_id,
-                            mail.token_id,
-                            detail=problem,
-                        )
-                    ]
-                )
+            stored = _settle(unit, mail, done)
+            if stored and event and mail.token_id is not None:
+                owner = stored.customer_id
+                entry = AuditEntry(now, event, mail.by, owner, mail.token_id, detail=detail)
+                unit.audit.append([entry])
 
-        self._context.transact(work, lock=_customers(mail))
-        return done
+        found = self._context.storage.mails.get(mail.id)
+        self._context.transact(work, lock=sorted({*_customers(mail), *_customers(found or mail)}))
 
     def give_up_lost(self) -> int:
         """Note as of unknown outcome what has been sent for 10 minutes; how many there were.
@@ -667,11 +656,16 @@ def _too_many(retry_at: dt.datetime) -> TooManyMails:
     )
 
 
-def _settle(unit: UnitOfWork, mail: Mail, done: Mail) -> bool:
-    """Store the outcome, also where the e-mail was meanwhile taken for one of unknown outcome."""
-    if unit.mails.change(mail, done):
-        return True
-    found = unit.mails.get(mail.id)
-    if found is None or found.status is not MailStatus.UNKNOWN or found.attempts != mail.attempts:
-        return False
-    return unit.mails.change(found, done)
+def _settle(unit: UnitOfWork, mail: Mail, done: Mail) -> Mail | None:
+    """Store the outcome, also where the e-mail was meanwhile taken for one of unknown outcome.
+
+    What is stored then; None where nothing was.
+    """
+    if not unit.mails.change(mail, done):
+        found = unit.mails.get(mail.id)
+        if found is None or (found.status, found.attempts) != (MailStatus.UNKNOWN, mail.attempts):
+            return None
+        again = attrs.evolve(done, customer_id=found.customer_id)
+        if not unit.mails.change(found, again):
+            return None
+    return unit.mails.get(mail.id)

@@ -501,7 +501,7 @@ class MailRepository(Protocol):
 
         They were where its status or its attempts are no longer those of ``before``. What it
         is for does not change: id, kind, customer, run, who asked for it and when. Raises
-        `InvalidValue` where they differ.
+        `InvalidValue` where they differ. An e-mail that was moved meanwhile stays moved.
         """
         ...
 

@@ -251,3 +251,23 @@ def test_a_storage_that_cannot_be_written_tells_nothing(
     watched.before["tokens.get"] = fail
     with pytest.raises(StorageError):
         make_portal(watched).mailing.ask_for_renewal(expired)
+
+
+@pytest.mark.parametrize("how", ["erased", "moved"])
+def test_an_erasure_overtakes_a_renewal(
+    open_portal: Portal, make_portal: Callable[..., Portal], watched: Any, expired: str, how: str
+) -> None:
+    """Whoever was forgotten between the look at the link and the queueing is not written down."""
+    portal = make_portal(watched)
+
+    def forget() -> None:
+        watched.after.clear()
+        if how == "erased":
+            open_portal.privacy.erase("C-1001")
+        else:
+            open_portal.privacy.move("C-1001", "C-1004")
+
+    watched.after["tokens.get"] = forget
+    portal.mailing.ask_for_renewal(expired)
+    assert not open_portal.privacy.holds("C-1001")
+    assert open_portal.mailing.of_customer("C-1001").items == ()

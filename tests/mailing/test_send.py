@@ -17,6 +17,7 @@ from basis_portal import (
     InvalidValue,
     MailError,
     MailRefused,
+    Moved,
     NoActiveToken,
     NoMailAddress,
     Portal,
@@ -286,3 +287,40 @@ def test_a_repeated_form_sends_once(open_portal: Portal) -> None:
     assert open_portal.mailing.of_customer("C-1001").items == (done,)
     with pytest.raises(InvalidValue, match="another e-mail"):
         open_portal.mailing.begin("C-1004", address_of, mail_id=own_id)
+
+
+@pytest.mark.parametrize("error", [None, *ERRORS])
+def test_a_move_overtakes_an_email(
+    open_portal: Portal, trail: Trail, error: MailError | None
+) -> None:
+    """What became of it is noted under the new id, so that nothing is left after an erasure."""
+    open_portal.tokens.generate("C-1001")
+    out = open_portal.mailing.begin("C-1001", address_of)
+    open_portal.privacy.move("C-1001", "C-1004")
+    if error is None:
+        open_portal.mailing.sent(out)
+    else:
+        open_portal.mailing.failed(out.mail, error, again=False)
+    assert trail()[-1].event in (AuditEvent.LINK_MAILED, AuditEvent.LINK_NOT_MAILED)
+    assert trail()[-1].customer_id == "C-1004"
+    assert not open_portal.privacy.holds("C-1001")
+    assert open_portal.privacy.move("C-1001", "C-1004") == Moved(0, 0, 0, 0)
+    open_portal.privacy.erase("C-1004")
+    named = {"C-1001", "C-1004"} | {"finance@kopi.example"}
+    assert not named & {text for one in trail() for text in (one.customer_id, one.detail)}
+
+
+def test_a_move_overtakes_an_email_that_was_given_up(
+    open_portal: Portal, trail: Trail, clock: FrozenClock
+) -> None:
+    """Also what came late, after it was taken for one of unknown outcome."""
+    open_portal.tokens.generate("C-1001")
+    out = open_portal.mailing.begin("C-1001", address_of)
+    clock.advance(minutes=11)
+    assert open_portal.mailing.give_up_lost() == 1
+    open_portal.privacy.move("C-1001", "C-1004")
+    open_portal.mailing.sent(out)
+    (found,) = open_portal.mailing.of_customer("C-1004").items
+    assert found.status is MailStatus.SENT
+    assert (trail()[-1].event, trail()[-1].customer_id) == (AuditEvent.LINK_MAILED, "C-1004")
+    assert not open_portal.privacy.holds("C-1001")

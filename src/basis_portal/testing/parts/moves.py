@@ -108,6 +108,18 @@ class MovesConformance(Kit):
         assert list(storage.mails.add([a_mail("E-6", customer_id=NEW, run="May")])) == []
         assert list(storage.mails.add([a_mail("E-7", customer_id=OLD, run="May")])) == ["E-7"]
 
+    def test_what_becomes_of_a_moved_email_leaves_it_moved(self, storage: Storage) -> None:
+        """It was being sent: the outcome is stored, and the e-mail stays with the new id."""
+        storage.mails.add([a_mail("e1", customer_id=OLD)])
+        claimed = storage.mails.claim(NOW)
+        assert claimed is not None
+        storage.mails.move_customer(OLD, NEW)
+        sent = attrs.evolve(claimed, status=MailStatus.SENT, settled_at=NOW)
+        assert storage.mails.change(claimed, sent)
+        assert storage.mails.get("e1") == attrs.evolve(sent, customer_id=NEW)
+        assert [mail.id for mail in storage.mails.of_customer(NEW)] == ["e1"]
+        assert list(storage.mails.of_customer(OLD)) == []
+
     def test_audit_entries_are_moved(self, storage: Storage) -> None:
         """They keep place, facts and details."""
         entries = [
