@@ -35,6 +35,7 @@ from .repositories import (
     SupportsOpenItems,
     SupportsYears,
     UnitOfWork,
+    supports,
 )
 
 if TYPE_CHECKING:
@@ -222,4 +223,4 @@ def _value_of(given: Any) -> Any:
 
 
 def _abilities(repository: object) -> frozenset[type]:
-    return frozenset(ability for ability in _CAPABILITIES if isinstance(repository, ability))
+    return frozenset(ability for ability in _CAPABILITIES if supports(repository, ability))

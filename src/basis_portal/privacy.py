@@ -80,17 +80,22 @@ class Privacy:
         """All the portal holds about a customer, as a dict that JSON can hold; audited.
 
         Keys: ``customer_id``, ``exported_at``, ``tokens``, ``messages``, ``notes``, ``mails``
-        (not their texts, which are not kept) and ``audit``, each oldest first. Raises
-        `InvalidValue`.
+        (not their texts, which are not kept) and ``audit``, each oldest first. A token has
+        ``last_opened`` besides its fields. Raises `InvalidValue`.
         """
         check_id("customer_id", customer_id)
         who, now = staff_name(by), self._context.now()
 
         def work(unit: UnitOfWork) -> dict[str, Any]:
+            tokens = unit.tokens.history(customer_id)
+            opened = unit.tokens.last_opened([one.id for one in tokens])
             found = {
                 "customer_id": customer_id,
                 "exported_at": now,
-                "tokens": list(unit.tokens.history(customer_id)),
+                "tokens": [
+                    {**attrs.asdict(one, recurse=False), "last_opened": opened.get(one.id)}
+                    for one in tokens
+                ],
                 "messages": _whole(unit.messages.page, customer_id, attrgetter("at", "id")),
                 "notes": list(unit.messages.notes(customer_id)),
                 "mails": _whole(unit.mails.of_customer, customer_id, attrgetter("queued_at", "id")),

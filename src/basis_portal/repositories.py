@@ -121,6 +121,16 @@ class LedgerRepository(Protocol):
 # --- what a host may do faster: capabilities, each used where the repository has its methods
 
 
+def supports(repository: object, capability: type) -> bool:
+    """Whether a repository has all methods of a capability, such as `SupportsYears`.
+
+    Also where it hands them on to another by ``__getattr__``, which ``isinstance`` sees before
+    Python 3.12 alone.
+    """
+    methods = [name for name in vars(capability) if not name.startswith("_")]
+    return all(callable(getattr(repository, name, None)) for name in methods)
+
+
 @runtime_checkable
 class SupportsYears(Protocol):
     """Documents: the years that have any, without reading them."""

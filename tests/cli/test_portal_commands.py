@@ -142,11 +142,11 @@ def test_a_name_cannot_command_the_terminal(portal: Portal, run: Run) -> None:
 
 
 def test_a_link_is_replaced_unless_somebody_was_faster(portal: Portal, run: Run) -> None:
-    """With the id of the token that is meant."""
-    first = portal.tokens.generate("C-1001")
-    made = run("tokens", "regenerate", "C-1001", "--if-current", first.id, "--by", "ops", "--json")
+    """With the id of the token that is meant, which may begin with a dash."""
+    seen = f"--if-current={portal.tokens.generate('C-1001').id}"
+    made = run("tokens", "regenerate", "C-1001", seen, "--by", "ops", "--json")
     assert json.loads(made.out)["token"]["issued_by"] == "ops"
-    again = run("tokens", "regenerate", "C-1001", "--if-current", first.id)
+    again = run("tokens", "regenerate", "C-1001", seen)
     assert again.status == 1
     assert len(portal.tokens.history("C-1001")) == 2
 
@@ -309,6 +309,8 @@ def test_a_customer_is_moved(portal: Portal, run: Run) -> None:
     moved = json.loads(run("privacy", "move", "C-1001", "C-1002", "--by", "ops", "--json").out)
     assert moved["tokens"] == 1
     assert portal.tokens.get("C-1001") is None
+    again = run("privacy", "move", "C-1001", "C-1002")
+    assert again.out == "Nothing is held about C-1001, so nothing was moved.\n"
     assert run("privacy", "move", "C-1001", "nobody").status == 1
     assert run("privacy", "move", "C-1001", "C-1001").status == 2
 
@@ -399,8 +401,9 @@ def test_how_to_get_the_link_can_be_pasted(portal: Portal, run: Run, file: Any) 
     """The customer's id stands behind it, quoted for a shell."""
     assert run("tokens", "generate", "C-1001").out.endswith("basis-portal tokens link C-1001\n")
     with closing(file.make()) as storage:
-        storage.customers.save(a_customer("C 7; ls"))
+        storage.customers.save(a_customer("C 7; ls"), a_customer("-7"))
     assert run("tokens", "generate", "C 7; ls").out.endswith("tokens link 'C 7; ls'\n")
+    assert run("tokens", "generate", "--", "-7").out.endswith("tokens link -- -7\n")
 
 
 @pytest.mark.parametrize("day", ["20260301", "2026-W10-1", "2026-3-1", "today", ""])
@@ -477,7 +480,10 @@ def test_the_applications_own_portal(
         "        return Customer(one, 'Hops') if one == 'K-1' else None\n"
         "    def get_many(self, ids):\n"
         "        return {one: Customer(one, 'Hops') for one in ids if one == 'K-1'}\n"
-        f"def make():\n    return Portal(SQLiteStorage('their.db'), customers=Customers(),\n"
+        "made = []\n"
+        "def make():\n"
+        "    made.append(SQLiteStorage('their.db'))\n"
+        "    return Portal(made[-1], customers=Customers(),\n"
         f"        secret_keys=[{KEY!r}], base_url={BASE_URL!r})\n"
         "def broken():\n    raise OSError('no database')\n"
         "other = 1\n"
@@ -497,7 +503,8 @@ def test_the_applications_own_portal(
         refused = run("tokens", "list", "--portal", name)
         assert refused.status == 2
         assert said in refused.err
-    sys.modules.pop("their_shop", None)
+    for storage in sys.modules.pop("their_shop").made:
+        storage.close()
 
 
 def test_what_the_command_says_counts_more_than_the_variable(

@@ -37,6 +37,7 @@ PUBLIC = {
     "InMemoryStorage": InMemoryStorage,
     "SQLiteStorage": SQLiteStorage,
     "PostgresStorage": PostgresStorage,
+    "supports": repositories.supports,
     **{
         name: value
         for name, value in vars(repositories).items()

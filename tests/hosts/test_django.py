@@ -305,7 +305,11 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
         return found
 
     backend = "django.core.mail.backends.locmem.EmailBackend"
-    with override_settings(DEBUG=False, ADMINS=[("Ops", "ops@erp.example")], EMAIL_BACKEND=backend):
+    given: dict[str, Any] = {"EMAIL_BACKEND": backend, "ADMINS": [("Ops", "ops@erp.example")]}
+    if django.VERSION >= (6, 1):
+        mailers = {"default": {"BACKEND": backend}}
+        given = {"MAILERS": mailers, "ADMINS": ["ops@erp.example"]}
+    with override_settings(DEBUG=False, **given):
         yield taken
 
 

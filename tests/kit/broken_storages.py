@@ -546,6 +546,21 @@ class MovedEmailsAreForgotten(Sound):
             return int(self.inner.erase(customer_id))
 
 
+class MovedEmailsComeBack(Sound):
+    """What becomes of an e-mail is stored with the customer that it was claimed for."""
+
+    class the_mails(Repository):  # noqa: N801
+        """Takes the whole e-mail for what became of it."""
+
+        def change(self, before: Mail, after: Mail) -> bool:
+            """Bring the customer along."""
+            changed = bool(self.inner.change(before, after))
+            found = self.inner.get(before.id)
+            if changed and found.customer_id != before.customer_id:
+                self.inner.move_customer(found.customer_id, before.customer_id)
+            return changed
+
+
 class RetentionKnowsNoLimit(Sound):
     """All that is old goes at once, however much it is."""
 

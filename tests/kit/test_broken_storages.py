@@ -45,6 +45,7 @@ FAULTS = {
     "WhatIsSentWaits": "test_what_waits_is_counted",
     "MovedTokensCountLast": "test_moved_tokens_come_before_those_of_the_new_id",
     "MovedEmailsAreForgotten": "test_emails_are_moved",
+    "MovedEmailsComeBack": "test_what_becomes_of_a_moved_email_leaves_it_moved",
     "RetentionKnowsNoLimit": "test_old_entries_go",
     "SumsAsFloats": "test_sums_go_past_64_bits",
 }

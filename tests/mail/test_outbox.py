@@ -283,8 +283,13 @@ def test_the_documented_function_sends_by_django() -> None:
     page = (root / "docs" / "how-to" / "send-mail.md").read_text("utf-8")
     (recipe,) = re.findall(r"^```python\n(# erp_mail\.py\n.*?)^```$", page, re.M | re.S)
     code = (
+        "import django\n"
         "from django.conf import settings\n"
-        "settings.configure(EMAIL_BACKEND='django.core.mail.backends.locmem.EmailBackend')\n"
+        "backend = 'django.core.mail.backends.locmem.EmailBackend'\n"
+        "if django.VERSION >= (6, 1):\n"
+        "    settings.configure(MAILERS={'default': {'BACKEND': backend}})\n"
+        "else:\n"
+        "    settings.configure(EMAIL_BACKEND=backend)\n"
         f"exec({recipe!r})\n"
         "from django.core import mail\n"
         "from tests.mail.messages import a_message\n"

@@ -27,6 +27,7 @@ EXTRAS = ("", "web", "i18n", "mail", "pdf", "demo", "postgres", "testing")
 USED = ("demo", "postgres", "testing")
 """What an application has that uses all of it."""
 CHOSEN = (
+    "tests/access/test_capabilities.py",
     "tests/domain/test_statement.py",
     "tests/export/test_csv.py",
     "tests/i18n/test_formats.py",

@@ -24,6 +24,7 @@ from basis_portal import (
     InvalidValue,
     Portal,
     PortalConfig,
+    PortalToken,
     TokenStatus,
 )
 from basis_portal.domain.mail import Mail, MailStatus
@@ -129,11 +130,25 @@ def test_every_field_is_exported(hosted: Portal) -> None:
     """No field of a record is left out of the export."""
     export = hosted.privacy.export("K-7001")
     fields = {part: set(export[part][0]) for part in PARTS}
-    assert {"replaces", "reason", "ended_by", "ended_as", "key_fingerprint"} <= fields["tokens"]
+    assert fields["tokens"] == {field.name for field in attrs.fields(PortalToken)} | {"last_opened"}
     assert {"id", "at", "by", "read_at", "document_id", "idempotency_key"} <= fields["messages"]
     assert fields["notes"] == {"id", "customer_id", "at", "by", "text", "document_id"}
     assert fields["mails"] == {field.name for field in attrs.fields(Mail)}
     assert fields["audit"] >= {"at", "event", "by", "token_id", "cause", "detail"}
+
+
+def test_the_last_opening_is_exported(portal: Portal, text_of: TextOf, clock: FrozenClock) -> None:
+    """It is kept longer than the trail may be, and staff see it."""
+    portal.settings.save(PortalConfig(enabled=True))
+    first = portal.tokens.generate("C-1001")
+    portal.open(text_of(portal, "C-1001"))
+    opened = clock.now
+    clock.advance(days=2)
+    portal.privacy.prune(audit_before=clock.now - timedelta(days=1))
+    portal.tokens.regenerate("C-1001")
+    exported = {one["id"]: one["last_opened"] for one in portal.privacy.export("C-1001")["tokens"]}
+    assert exported.pop(first.id) == opened.isoformat()
+    assert list(exported.values()) == [None]
 
 
 def test_an_export_is_audited(hosted: Portal, trail: Trail, clock: FrozenClock) -> None:

@@ -13,6 +13,8 @@ import os
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+import attrs
+
 from ..configuration import ConfigurationError
 from .portal import (
     add_by,
@@ -131,6 +133,8 @@ def _move(options: argparse.Namespace) -> int:
         f"Moved {moved.tokens} tokens, {moved.messages} messages and notes, {moved.mails} e-mails "
         f"and {moved.audit_entries} audit entries."
     )
+    if not any(attrs.astuple(moved)):
+        words = f"Nothing is held about {one_line(options.customer)}, so nothing was moved."
     return tell(options, moved, words)
 
 

@@ -155,6 +155,7 @@ def _generated(options: argparse.Namespace, token: PortalToken, now: dt.datetime
     words = (
         f"Generated token {short_id(token.id)}... of {one_line(token.customer_id)}, active until "
         f"{shown(token.expires_at)}. The link: basis-portal tokens link "
+        f"{'-- ' if token.customer_id.startswith('-') else ''}"
         f"{shlex.quote(one_line(token.customer_id))}"
     )
     return tell(options, {"token": _facts(token, now)}, words)

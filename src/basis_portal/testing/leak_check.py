@@ -8,7 +8,7 @@ The first must be clean by our own code; the second shows what the host has to m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -25,7 +25,7 @@ from ..errors import (
     SectionHidden,
 )
 from ..portal import Portal
-from ..repositories import DocumentKey, SupportsLookup, SupportsOpenItems
+from ..repositories import DocumentKey, SupportsLookup, SupportsOpenItems, supports
 
 T = TypeVar("T")
 
@@ -214,14 +214,14 @@ class _Check:
 
     def look_at_ledger(self, customer_id: str) -> None:
         """What the ledger repository gives for a customer must be its own."""
-        ledger = self._portal.ledger
+        ledger: Any = self._portal.ledger
         entries = list(ledger.entries(customer_id))
         self._check_entries(customer_id, "ledger.entries", entries)
         self._entry_ids[customer_id] = [entry.id for entry in entries]
-        if isinstance(ledger, SupportsOpenItems):
+        if supports(ledger, SupportsOpenItems):
             items = ledger.open_items(customer_id, self._portal.today())
             self._check_items(customer_id, "ledger.open_items", items)
-        if isinstance(ledger, SupportsLookup):
+        if supports(ledger, SupportsLookup):
             foreign = self._foreign_ids(customer_id)[:1000]
             found = ledger.entries_of_documents(customer_id, foreign)
             self._check_entries(customer_id, "ledger.entries_of_documents", found)
