@@ -3,16 +3,17 @@
 import secrets
 from pathlib import Path
 
-from flask import Flask, abort, redirect, render_template, request, session, url_for
+from flask import Flask, abort, g, redirect, render_template, request, session, url_for
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import sessionmaker
 from werkzeug.security import check_password_hash
 
-from basis_portal import PortalError
+from basis_portal import AccessRevoked, CustomerBlocked
+from basis_portal.mail import invoice_link
 from basis_portal.web import staff_page
 
 from . import sample_data
-from .models import Base, Customer, Document, User
+from .models import Base, Customer, Document, Kind, State, User
 from .portal_repositories import amount
 from .portal_site import make_portal, mount
 
@@ -70,7 +71,10 @@ def _add_pages(app, sessions, portal):
 
     @app.before_request
     def only_staff():
-        if "user" not in session and request.endpoint not in ("login", "sign_in"):
+        """Who has signed in is looked up each time: a user who was removed is out at once."""
+        with sessions() as database:
+            g.user = database.get(User, session.get("user", ""))
+        if g.user is None and request.endpoint not in ("login", "sign_in"):
             return redirect(url_for("login"))
         return None
 
@@ -88,19 +92,24 @@ def _add_pages(app, sessions, portal):
             documents = list(database.scalars(newest.order_by(Document.date.desc())))
         return render_template("customer.html", customer=found, documents=documents)
 
-    @app.get("/customers/<number>/invoice-mail/<document>")
-    def invoice_mail(number, document):
-        """What the ERP's own invoice mail says: the link goes to the page of this very invoice."""
+    @app.post("/customers/<number>/invoices/<invoice>/mail")
+    def mail(number, invoice):
+        """What the ERP's own invoice mail says: the link goes to the page of this very invoice.
+
+        It may issue a token, so it takes the right to change something, and is no GET.
+        """
+        if not g.user.may_change:
+            abort(403, "You may only look.")
+        sent = {"customer_number": number, "kind": Kind.INVOICE, "state": State.SENT}
         with sessions() as database:
-            found = database.get(Document, document)
             customer = database.get(Customer, number)
-        if found is None or customer is None or found.customer_number != number:
+            found = database.scalar(select(Document).filter_by(number=invoice, **sent))
+        if found is None:
             abort(404)
         try:
-            portal.tokens.ensure(number, by=session["user"])
-            link = portal.tokens.link(number, by=session["user"])
-        except PortalError as error:
-            link, why = None, str(error)
-            return render_template("mail.txt", customer=customer, document=found, why=why), 409
-        text = render_template("mail.txt", customer=customer, document=found, link=link)
-        return text, 200, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+            link = invoice_link(portal, number, document=invoice, by=g.user.name)
+        except (AccessRevoked, CustomerBlocked):
+            link = None
+        text = render_template("mail.txt", customer=customer, invoice=found, link=link)
+        headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+        return text, 200 if link else 409, headers

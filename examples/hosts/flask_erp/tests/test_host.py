@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 from erp.app import make_app
-from erp.models import User
+from erp.models import Document, State, User
 from erp.sample_data import ANA, BEN, HARBOUR, KOPI, MUELLER
 
 from basis_portal import DocumentKind
 
 ADDRESS = "http://127.0.0.1:8010"
-MAILS = f"/customers/{KOPI}/invoice-mail"
 RUN = Path(__file__).parents[1] / "run.py"
 
 
@@ -26,6 +25,11 @@ def path_of(portal, customer=KOPI):
     """The path of a customer's link."""
     portal.tokens.ensure(customer, by=ANA)
     return portal.tokens.link(customer, by=ANA).removeprefix(ADDRESS)
+
+
+def mail_of(number, customer=KOPI):
+    """Where an invoice's mail is."""
+    return f"/customers/{customer}/invoices/{number}/mail"
 
 
 def test_a_link_opens_the_customers_own_page(portal, browser):
@@ -57,11 +61,11 @@ def test_foreign_and_forged_addresses_open_nothing(portal, browser):
     assert browser.get(f"{link[:-1]}{'A' if link[-1] != 'A' else 'B'}").status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/", f"/customers/{KOPI}", f"{MAILS}/INV-1042"])
+@pytest.mark.parametrize("path", ["/", f"/customers/{KOPI}", mail_of("INV-1042")])
 def test_the_erp_is_for_staff(browser, path):
     """Whoever is not signed in is led to the login."""
-    answer = browser.get(path)
-    assert (answer.status_code, answer.location) == (302, "/login")
+    for answer in (browser.get(path), browser.post(path)):
+        assert (answer.status_code, answer.location) == (302, "/login")
 
 
 def test_the_login_of_the_erp_opens_the_staff_pages(browser, sign_in, portal):
@@ -94,6 +98,10 @@ def test_who_may_only_look_changes_nothing(sign_in, portal):
     before = portal.settings.get()
     assert ben.post("/settings/portal", data={"enabled": ""}).status_code in (400, 403)
     assert portal.settings.get() == before
+    assert "Its mail" not in ben.get(f"/customers/{MUELLER}").text
+    trail = portal.audit.list(customer_id=MUELLER).items
+    assert ben.post(mail_of("INV-1045", MUELLER)).status_code == 403
+    assert portal.audit.list(customer_id=MUELLER).items == trail
 
 
 def test_a_user_who_was_removed_is_out_at_once(sign_in, sessions):
@@ -101,20 +109,42 @@ def test_a_user_who_was_removed_is_out_at_once(sign_in, sessions):
     with sessions.begin() as database:
         database.add(User(name="cem", password_hash=database.get(User, ANA).password_hash))
     cem = sign_in("cem")
-    assert cem.get("/settings/portal").status_code == 200
+    assert [cem.get(path).status_code for path in ("/", "/settings/portal")] == [200, 200]
     with sessions.begin() as database:
         database.delete(database.get(User, "cem"))
-    assert cem.get("/settings/portal").status_code == 403
+    assert [cem.get(path).status_code for path in ("/", "/settings/portal")] == [302, 403]
+    assert "cem" not in cem.get("/login").text
 
 
 def test_the_invoice_mail_brings_the_link(sign_in, portal, browser):
-    """The same link each time while it is active; one for each customer."""
+    """It opens the very invoice, by the same token each time while that is active."""
     ana = sign_in(ANA)
-    text = ana.get(f"{MAILS}/INV-1042").text
+    assert mail_of("INV-1042") in ana.get(f"/customers/{KOPI}").text
+    text = ana.post(mail_of("INV-1042")).text
     link = re.search(rf"^{ADDRESS}(/portal/\S+)$", text, re.MULTILINE)[1]
-    assert browser.get(link).status_code == 200
-    assert link in ana.get(f"{MAILS}/INV-1051").text
-    assert ana.get(f"/customers/{MUELLER}/invoice-mail/INV-1042").status_code == 404
+    page = browser.get(link)
+    assert (page.status_code, "<h1>Invoice INV-1042" in page.text) == (200, True)
+    assert path_of(portal) in link
+    assert path_of(portal) in ana.post(mail_of("INV-1051")).text
+
+
+def test_only_an_invoice_that_was_sent_has_a_mail(sign_in, portal, sessions):
+    """Neither a foreign one nor a draft, a cancelled one or an order; and asking changes nothing."""
+    ana = sign_in(ANA)
+    with sessions() as database:
+        states = [database.get(Document, number).state for number in ("INV-1060", "INV-1044")]
+    assert states == [State.DRAFT, State.CANCELLED]
+    trails = [portal.audit.list(customer_id=one).items for one in (KOPI, MUELLER)]
+    for customer, number in (
+        (MUELLER, "INV-1042"),
+        (KOPI, "INV-1060"),
+        (MUELLER, "INV-1044"),
+        (KOPI, "SO-301"),
+    ):
+        assert mail_of(number, customer) not in ana.get(f"/customers/{customer}").text
+        assert ana.post(mail_of(number, customer)).status_code == 404, number
+    assert ana.get(mail_of("INV-1042")).status_code == 405
+    assert [portal.audit.list(customer_id=one).items for one in (KOPI, MUELLER)] == trails
 
 
 def test_whom_staff_revoked_the_mail_brings_no_link(sign_in, portal, browser):
@@ -122,9 +152,9 @@ def test_whom_staff_revoked_the_mail_brings_no_link(sign_in, portal, browser):
     link = path_of(portal, MUELLER)
     portal.tokens.revoke(MUELLER, by=ANA, reason="left")
     assert browser.get(link).status_code == 403
-    refused = sign_in(ANA).get(f"/customers/{MUELLER}/invoice-mail/INV-1045")
-    assert (refused.status_code, "http" in refused.text) == (409, False)
-    assert sign_in(ANA).get(f"/customers/{HARBOUR}/invoice-mail/INV-1020").status_code == 409
+    for customer, invoice in ((MUELLER, "INV-1045"), (HARBOUR, "INV-1020")):
+        refused = sign_in(ANA).post(mail_of(invoice, customer))
+        assert (refused.status_code, "http" in refused.text) == (409, False)
     portal.tokens.regenerate(MUELLER, by=ANA)
 
 
