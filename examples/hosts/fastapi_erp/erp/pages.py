@@ -136,7 +136,7 @@ def send(erp: TheErp, user: Editor, number: str, invoice: str):
         if books.send_invoice(connection, invoice, number) is None:
             raise HTTPException(404)
         link_to(joined_portal(connection, erp.settings), number, invoice, by=user.name)
-    return RedirectResponse(f"/customers/{number}/invoices/{invoice}/mail", 303)
+    return RedirectResponse(f"/customers/{number}", 303)
 
 
 def link_to(portal, number, invoice, *, by):
@@ -147,9 +147,12 @@ def link_to(portal, number, invoice, *, by):
         return None
 
 
-@router.get("/customers/{number}/invoices/{invoice}/mail")
+@router.post("/customers/{number}/invoices/{invoice}/mail")
 def mail(request: Request, erp: TheErp, user: Editor, number: str, invoice: str):
-    """What the ERP's own invoice mail says: the link goes to the page of this very invoice."""
+    """What the ERP's own invoice mail says: the link goes to the page of this very invoice.
+
+    No GET, since it issues a token where the last one has expired.
+    """
     with erp.pool.connection() as connection:
         found = books.sent_invoice(connection, invoice, number)
         customer = books.customer(connection, number)

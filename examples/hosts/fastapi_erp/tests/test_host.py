@@ -100,7 +100,7 @@ def test_what_no_table_can_hold_is_not_there(sign_in, browser):
     ana = sign_in(ANA)
     for text in ("%00", "%ED%A0%80", "x" * 300, "..%2F", "%2525"):
         assert ana.get(f"/customers/{text}").status_code == 404, text
-        assert ana.get(f"{INVOICES}/{text}/mail").status_code == 404, text
+        assert ana.post(f"{INVOICES}/{text}/mail").status_code == 404, text
         assert ana.post(f"/customers/{text}/invoices/{text}/send").status_code == 404, text
         form = {"content": f"user={text}&password={text}"}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -110,10 +110,13 @@ def test_what_no_table_can_hold_is_not_there(sign_in, browser):
 # --- the ERP's login ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", f"/customers/{KOPI}", f"{INVOICES}/INV-1042/mail"])
-def test_the_erp_is_for_staff(browser, path):
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/"), ("GET", f"/customers/{KOPI}"), ("POST", f"{INVOICES}/INV-1042/mail")],
+)
+def test_the_erp_is_for_staff(browser, method, path):
     """Whoever is not signed in is led to the login."""
-    answer = browser.get(path)
+    answer = browser.request(method, path)
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
 
 
@@ -160,7 +163,7 @@ def test_who_may_only_look_changes_nothing(sign_in, portal, new_customer):
     before = portal.settings.get()
     assert ben.post("/settings/portal", data={"enabled": ""}).status_code in (400, 403)
     assert portal.settings.get() == before
-    assert ben.get(f"{INVOICES}/INV-1042/mail").status_code == 403
+    assert ben.post(f"{INVOICES}/INV-1042/mail").status_code == 403
     number, draft = new_customer
     assert "Send" not in ben.get(f"/customers/{number}").text
     assert ben.post(f"/customers/{number}/invoices/{draft}/send").status_code == 403
@@ -185,15 +188,16 @@ def test_a_user_who_was_removed_is_out_at_once(sign_in, connection):
 def test_the_invoice_mail_brings_the_link(sign_in, portal, browser):
     """It opens the very invoice; a foreign invoice or a draft has no mail."""
     ana = sign_in(ANA)
-    text = ana.get(f"{INVOICES}/INV-1042/mail").text
+    text = ana.post(f"{INVOICES}/INV-1042/mail").text
     link = re.search(rf"^{origin(portal)}(/portal/\S+)$", text, re.MULTILINE)[1]
     page = browser.get(link)
     assert page.status_code == 200
     assert "INV-1042" in page.text
     assert path_of(portal) in link
-    assert path_of(portal) in ana.get(f"{INVOICES}/INV-1051/mail").text
+    assert path_of(portal) in ana.post(f"{INVOICES}/INV-1051/mail").text
     for other in (f"/customers/{MUELLER}/invoices/INV-1042", f"{INVOICES}/INV-1060"):
-        assert ana.get(f"{other}/mail").status_code == 404, other
+        assert ana.post(f"{other}/mail").status_code == 404, other
+    assert ana.get(f"{INVOICES}/INV-1042/mail").status_code == 405  # it may issue a token
 
 
 def test_whom_staff_revoked_the_mail_brings_no_link(sign_in, portal, browser):
@@ -202,7 +206,7 @@ def test_whom_staff_revoked_the_mail_brings_no_link(sign_in, portal, browser):
     portal.tokens.revoke(MUELLER, by=ANA, reason="left")
     assert browser.get(link).status_code == 403
     for customer, invoice in ((MUELLER, "INV-1045"), (HARBOUR, "INV-1020")):
-        refused = sign_in(ANA).get(f"/customers/{customer}/invoices/{invoice}/mail")
+        refused = sign_in(ANA).post(f"/customers/{customer}/invoices/{invoice}/mail")
         assert (refused.status_code, "http" in refused.text) == (409, False)
     portal.tokens.regenerate(MUELLER, by=ANA)
 
@@ -217,9 +221,10 @@ def test_invoice_and_link_are_there_together(sign_in, portal, browser, new_custo
     address = f"/customers/{number}/invoices/{draft}"
     assert "Send" in ana.get(f"/customers/{number}").text
     sent = ana.post(f"{address}/send")
-    assert (sent.status_code, sent.headers["location"]) == (303, f"{address}/mail")
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/customers/{number}")
     assert portal.tokens.get(number).issued_by == ANA
-    link = re.search(r"/portal/\S+", ana.get(f"{address}/mail").text)[0]
+    assert f"{address}/mail" in ana.get(f"/customers/{number}").text
+    link = re.search(r"/portal/\S+", ana.post(f"{address}/mail").text)[0]
     assert draft in browser.get(link).text
     assert opened(portal, number).statement().by_currency["EUR"].closing_balance == 10
     assert ana.post(f"{address}/send").status_code == 404
