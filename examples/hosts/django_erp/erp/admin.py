@@ -51,7 +51,9 @@ class DocumentAdmin(admin.ModelAdmin):
         """Only drafts are thrown away."""
         return _is_draft(obj) and super().has_delete_permission(request, obj)
 
-    @admin.action(description="Post, and mail with the customer's link", permissions=["change"])
+    @admin.action(
+        description="Post and mail, an invoice with the customer's link", permissions=["change"]
+    )
     def post_and_mail(self, request, documents):
         """Post the selected drafts, each in a transaction of its own."""
         for document in documents:

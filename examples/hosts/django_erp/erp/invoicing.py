@@ -1,4 +1,4 @@
-"""Invoices go out: posted, with a link to the customer's portal, by e-mail."""
+"""Documents are posted and go out by e-mail, an invoice with a link to the customer's portal."""
 
 from django.core.mail import send_mail
 from django.db import transaction
@@ -8,12 +8,13 @@ from basis_portal import AccessRevoked, CustomerBlocked
 from basis_portal.mail import invoice_link, invoice_sentence
 
 from . import bookkeeping
+from .models import Document
 from .portal_site import SELLER, joined_portal
 
 
 @transaction.atomic
 def post_and_mail(document, by):
-    """Post a document and issue its link, both or neither; the e-mail follows the commit.
+    """Post a document and issue an invoice's link, both or neither; the e-mail follows the commit.
 
     The token is issued over Django's own connection: where this transaction is rolled back, there
     is neither posting nor token, and nobody gets an e-mail. An e-mail that fails is logged.
@@ -26,7 +27,12 @@ def post_and_mail(document, by):
 
 
 def link_to(document, by):
-    """The customer's link, which opens the document; None where staff gave no access."""
+    """The customer's link, which opens the invoice; None where staff gave no access.
+
+    Nothing else has one: the sentence is of invoices, and the settings may hide the rest.
+    """
+    if document.kind != Document.Kind.INVOICE:
+        return None
     try:
         return invoice_link(
             joined_portal(), str(document.party_id), document=str(document.pk), by=by

@@ -15,7 +15,9 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from urllib.error import HTTPError
 
+import attrs
 import pytest
+import run
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail.backends.base import BaseEmailBackend
@@ -187,6 +189,25 @@ def test_a_mail_is_plain_text_in_the_customers_language():
     (mail,) = mails_to(party)
     assert "Müller & <Söhne>" in mail
     assert "Diese Rechnung und Ihr Konto online ansehen: http://" in mail
+
+
+@pytest.mark.parametrize("kind", ["order", "credit_note"])
+def test_what_is_no_invoice_goes_out_without_a_link(kind):
+    """The sentence is of invoices; and the settings may hide orders and credit notes."""
+    party = a_party(language="de")
+    settings = portal().settings.get()
+    shown = {"show_sales_orders": False, "show_credit_notes": False}
+    portal().settings.save(attrs.evolve(settings.config, **shown), by=ANA)
+    try:
+        assert invoicing.post_and_mail(a_draft(party, kind=kind), by=ANA) is None
+    finally:
+        portal().settings.save(settings.config, by=ANA)
+    assert invoicing.post_and_mail(a_draft(party, kind=kind), by=ANA) is None
+    assert token_of(party) is None
+    for mail in mails_to(party):
+        assert "Total: 10.00 EUR" in mail
+        assert "online" not in mail
+    assert len(mails_to(party)) == 2
 
 
 class NoServer(BaseEmailBackend):
@@ -433,11 +454,10 @@ def test_django_writes_at_once():
 
 def test_the_command_serves_and_ends(tmp_path):
     """It takes the next free port, shows addresses that work, logs no link, and ends with 0."""
-    run = Path(__file__).parents[1] / "run.py"
     environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, str(run), "--data", str(tmp_path), "--port", str(port)]
+        command = [sys.executable, run.__file__, "--data", str(tmp_path), "--port", str(port)]
         process = subprocess.Popen(
             command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -460,3 +480,29 @@ def test_the_command_serves_and_ends(tmp_path):
     assert process.returncode == 0, err
     assert '"GET /portal/' in err
     assert link.rpartition(".")[2] not in out + err
+
+
+@pytest.mark.parametrize("port", ["80000", "-1", "80", "x"])
+def test_a_port_that_is_none_is_told(port, capsys):
+    """By the usage and status 2."""
+    with pytest.raises(SystemExit) as ended:
+        run.main(["--port", port])
+    assert ended.value.code == 2
+    assert "--port: must be 0 or a whole number from 1024 to 65535" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path, capsys):
+    """A file stands there already, or above it."""
+    file = tmp_path / "file"
+    file.touch()
+    for folder in (file, file / "below"):
+        with pytest.raises(SystemExit) as ended:
+            run.main(["--data", str(folder)])
+        assert ended.value.code == 2
+        assert f"--data: {folder}: " in capsys.readouterr().err
+
+
+def test_after_the_last_port_comes_any_free_one():
+    """There is none after 65535."""
+    with run.listening(65535), run.listening(65535) as other:
+        assert other.server_port != 65535
