@@ -44,19 +44,30 @@ def main(arguments=None):
     """Run the command."""
     parser = argparse.ArgumentParser(description="A FastAPI ERP with its customer portal.")
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="where everything is kept")
-    parser.add_argument("--port", type=int, default=PORT, help="the next free one where taken")
+    parser.add_argument("--port", type=_port, default=PORT, help="the next free one where taken")
     parser.add_argument("--workers", type=_count, default=2, metavar="N", help="processes")
     options = parser.parse_args(arguments)
+    try:
+        if options.data is not None:
+            options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"argument --data: {options.data}: {error.strerror}")
     for number in ENDING:
         signal.signal(number, _interrupt)
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             dsn = stack.enter_context(database(folder.resolve()))
             start(folder, dsn, free_port(options.port), options.workers)
         except (embedded.CannotStart, PortalError, psycopg.Error, ValueError) as error:
             sys.exit(f"This cannot start: {error}")
+
+
+def _port(text):
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+    if found not in (0, *range(1024, 2**16)):
+        raise argparse.ArgumentTypeError("must be 0 or a whole number from 1024 to 65535")
+    return found
 
 
 def _count(text):
@@ -80,8 +91,8 @@ def database(folder):
 
 def free_port(port):
     """The port, or the next free one."""
-    for one in [*range(port, port + 20), 0]:
-        with contextlib.suppress(OSError, OverflowError), socket.create_server((HOST, one)) as free:
+    for one in [*range(port, min(port + 20, 2**16)), 0]:
+        with contextlib.suppress(OSError), socket.create_server((HOST, one)) as free:
             return free.getsockname()[1]
     sys.exit(f"No port from {port} on is free on {HOST}; give another one with --port.")
 

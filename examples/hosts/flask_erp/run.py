@@ -31,7 +31,7 @@ class Quiet(WSGIRequestHandler):
 @contextlib.contextmanager
 def listening(port):
     """A socket on the port, or the next free one."""
-    for one in [*range(port, port + 20), 0]:
+    for one in [*range(port, min(port + 20, 2**16)), 0]:
         with contextlib.suppress(OSError):
             listener = socket.create_server((HOST, one))
             break
@@ -65,17 +65,28 @@ def start(folder, port):
         make_server(HOST, number, app, threaded=True, request_handler=Quiet, fd=fd).serve_forever()
 
 
-def main():
+def main(arguments=None):
     """Run the command."""
     parser = argparse.ArgumentParser(description="A Flask ERP with its customer portal.")
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="where everything is kept")
-    parser.add_argument("--port", type=int, default=PORT, help="the next free one where taken")
-    options = parser.parse_args()
+    parser.add_argument("--port", type=_port, default=PORT, help="the next free one where taken")
+    options = parser.parse_args(arguments)
+    try:
+        if options.data is not None:
+            options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"argument --data: {options.data}: {error.strerror}")
     signal.signal(signal.SIGTERM, _interrupt)
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         start(folder.resolve(), options.port)
+
+
+def _port(text):
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+    if found not in (0, *range(1024, 2**16)):
+        raise argparse.ArgumentTypeError("must be 0 or a whole number from 1024 to 65535")
+    return found
 
 
 def _interrupt(*_):

@@ -33,7 +33,6 @@ COMPANY = 1  # the first one of a database
 
 def prepare(folder: Path) -> None:
     """Open the database of a folder; where there is none, make it with its sample data."""
-    folder.mkdir(parents=True, exist_ok=True)
     database.use_folder(folder)
     if database.exists(folder):
         database.open_database()
@@ -105,7 +104,7 @@ def serve(folder: Path, listener: socket.socket) -> None:
 
 def listen(port: int) -> socket.socket:
     """A socket of this machine alone, on the port or the next free one."""
-    for one in range(port, port + 20):
+    for one in range(port, min(port + 20, 2**16)):
         with contextlib.suppress(OSError):
             return socket.create_server((HOST, one))
     return socket.create_server((HOST, 0))
@@ -124,12 +123,17 @@ def keep_links_out_of_logs() -> None:
     logging.getLogger("werkzeug").setLevel(logging.INFO)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Tryton with the portal before it.")
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="where everything is kept")
-    parser.add_argument("--port", type=int, default=PORT, help="the next free one where taken")
-    options = parser.parse_args()
+    parser.add_argument("--port", type=_port, default=PORT, help="the next free one where taken")
+    options = parser.parse_args(arguments)
+    try:
+        if options.data is not None:
+            options.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"argument --data: {options.data}: {error.strerror}")
     signal.signal(signal.SIGTERM, _interrupt)
     keep_links_out_of_logs()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
@@ -137,6 +141,13 @@ def main() -> None:
         listener = stack.enter_context(listen(options.port))
         prepare(folder.resolve())
         serve(folder.resolve(), listener)
+
+
+def _port(text: str) -> int:
+    found = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+    if found not in (0, *range(1024, 2**16)):
+        raise argparse.ArgumentTypeError("must be 0 or a whole number from 1024 to 65535")
+    return found
 
 
 def _interrupt(*_: Any) -> None:

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import urllib.request
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
+import run
 from erp.app import make_app
 from erp.models import Document, State, User
 from erp.sample_data import ANA, BEN, HARBOUR, KOPI, MUELLER
@@ -18,7 +18,6 @@ from erp.sample_data import ANA, BEN, HARBOUR, KOPI, MUELLER
 from basis_portal import DocumentKind
 
 ADDRESS = "http://127.0.0.1:8010"
-RUN = Path(__file__).parents[1] / "run.py"
 
 
 def path_of(portal, customer=KOPI):
@@ -129,7 +128,7 @@ def test_the_invoice_mail_brings_the_link(sign_in, portal, browser):
 
 
 def test_only_an_invoice_that_was_sent_has_a_mail(sign_in, portal, sessions):
-    """Neither a foreign one nor a draft, a cancelled one or an order; and asking changes nothing."""
+    """No foreign one, no draft, no cancelled one and no order has; and asking changes nothing."""
     ana = sign_in(ANA)
     with sessions() as database:
         states = [database.get(Document, number).state for number in ("INV-1060", "INV-1044")]
@@ -167,7 +166,7 @@ def test_the_second_start_finds_what_the_first_made(portal, folder):
 
 def test_it_starts_by_one_command_and_ends_cleanly(tmp_path):
     """It prints where everything is, answers, and a polite kill ends it with status 0."""
-    command = [sys.executable, str(RUN), "--port", "8730", "--data", str(tmp_path / "data")]
+    command = [sys.executable, run.__file__, "--port", "8730", "--data", str(tmp_path / "data")]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said = []
     for line in running.stdout:
@@ -184,3 +183,29 @@ def test_it_starts_by_one_command_and_ends_cleanly(tmp_path):
         out, err = running.communicate(timeout=20)
     assert (running.returncode, out, err) == (0, "", "")
     assert link.rpartition("/")[2] not in err
+
+
+@pytest.mark.parametrize("port", ["80000", "-1", "80", "x"])
+def test_a_port_that_is_none_is_told(port, capsys):
+    """By the usage and status 2."""
+    with pytest.raises(SystemExit) as ended:
+        run.main(["--port", port])
+    assert ended.value.code == 2
+    assert "--port: must be 0 or a whole number from 1024 to 65535" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_is_told(tmp_path, capsys):
+    """A file stands there already, or above it."""
+    file = tmp_path / "file"
+    file.touch()
+    for folder in (file, file / "below"):
+        with pytest.raises(SystemExit) as ended:
+            run.main(["--data", str(folder)])
+        assert ended.value.code == 2
+        assert f"--data: {folder}: " in capsys.readouterr().err
+
+
+def test_after_the_last_port_comes_any_free_one():
+    """There is none after 65535."""
+    with run.listening(65535), run.listening(65535) as other:
+        assert other.getsockname()[1] != 65535
