@@ -17,6 +17,7 @@ from trytond.transaction import Transaction, TransactionError
 T = TypeVar("T")
 
 NAME = "tryton"
+COMPANY = 1  # the first one of a database
 MODULES = ["account_invoice", "sale"]
 CHART = "account_template_root_en"
 ACCOUNTS = ("receivable", "payable", "revenue", "expense")

@@ -28,7 +28,6 @@ from basis_portal.storage.sqlite import SQLiteStorage
 from basis_portal.web import TokenFilter
 
 HOST, PORT = "127.0.0.1", 8000
-COMPANY = 1  # the first one of a database
 
 
 def prepare(folder: Path) -> None:
@@ -78,7 +77,7 @@ def serve(folder: Path, listener: socket.socket) -> None:
     """Answer until Ctrl+C."""
     port = listener.getsockname()[1]
     address = f"http://{HOST}:{port}"
-    company = Company(database.NAME, COMPANY)
+    company = Company(database.NAME, database.COMPANY)
     storage = SQLiteStorage(folder / "portal.db")
     keys = portal_site.secret_keys(folder)
     portal = portal_site.make_portal(company, storage, keys, f"{address}/portal")

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import itertools
+import json
 import os
 import re
 import signal
@@ -506,3 +507,34 @@ def test_after_the_last_port_comes_any_free_one():
     """There is none after 65535."""
     with run.listening(65535), run.listening(65535) as other:
         assert other.server_port != 65535
+
+
+# --- operators ------------------------------------------------------------------------------
+
+
+def operate(*arguments):
+    """What an operator's command prints as JSON, in a process of its own."""
+    command = [Path(sys.executable).with_name("basis-portal"), *arguments, "--json"]
+    environ = os.environ | {
+        "PYTHONPATH": str(Path(run.__file__).parent),
+        "BASIS_PORTAL_PORTAL": "erp.operate:portal",
+    }
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_operators_act_on_the_portal_of_the_pages():
+    """They see its tokens and that all is well, and what they revoke the pages refuse."""
+    party = a_party()
+    path = path_for(party)
+    tokens = operate("tokens", "list", "--limit", "200")["tokens"]
+    assert token_of(party).id in {one["id"] for one in tokens}
+    assert operate("health")["health"]["ok"]
+    assert operate("tokens", "link", str(party.pk))["link"] == settings.ERP_URL + path
+    assert visitor().get(path).status_code == 200
+    operate("tokens", "revoke", str(party.pk), "--by", ANA)
+    assert visitor().get(path).status_code == 403
+    assert token_of(party).ended_by == ANA

@@ -2,14 +2,20 @@
 
 import asyncio
 import base64
+import json
+import os
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+import run
 from conftest import HOW
 from erp import books, sample_data
 from erp.pages import link_to
@@ -345,3 +351,34 @@ def test_sample_data_are_made_once(settings, portal):
     link = path_of(portal, BEAN_THERE)
     sample_data.make(settings)
     assert path_of(portal, BEAN_THERE) == link
+
+
+# --- operators ------------------------------------------------------------------------------
+
+
+def operate(*arguments):
+    """What an operator's command prints as JSON, in a process of its own."""
+    command = [Path(sys.executable).with_name("basis-portal"), *arguments, "--json"]
+    environ = os.environ | {
+        "PYTHONPATH": str(Path(run.__file__).parent),
+        "BASIS_PORTAL_PORTAL": "erp.operate:portal",
+    }
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_operators_act_on_the_portal_of_the_pages(portal, browser):
+    """They see its tokens and that all is well, and what they revoke the pages refuse."""
+    link = path_of(portal, BEAN_THERE)
+    tokens = operate("tokens", "list", "--limit", "200")["tokens"]
+    assert portal.tokens.get(BEAN_THERE).id in {one["id"] for one in tokens}
+    assert operate("health")["health"]["ok"]
+    assert operate("tokens", "link", BEAN_THERE)["link"] == origin(portal) + link
+    assert browser.get(link).status_code == 200
+    operate("tokens", "revoke", BEAN_THERE, "--by", ANA)
+    assert browser.get(link).status_code == 403
+    assert portal.tokens.get(BEAN_THERE).ended_by == ANA
+    portal.tokens.generate(BEAN_THERE, by=ANA)

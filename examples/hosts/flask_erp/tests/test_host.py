@@ -1,6 +1,7 @@
 """What is this host's own: its login decides who is staff, and its invoice mail brings the link."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -8,12 +9,14 @@ import subprocess
 import sys
 import urllib.request
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import run
 from erp.app import make_app
 from erp.models import Document, State, User
-from erp.sample_data import ANA, BEN, HARBOUR, KOPI, MUELLER
+from erp.operate import portal as operators_portal
+from erp.sample_data import ANA, BEAN_THERE, BEN, HARBOUR, KOPI, MUELLER
 
 from basis_portal import DocumentKind
 
@@ -209,3 +212,42 @@ def test_after_the_last_port_comes_any_free_one():
     """There is none after 65535."""
     with run.listening(65535), run.listening(65535) as other:
         assert other.getsockname()[1] != 65535
+
+
+# --- operators ------------------------------------------------------------------------------
+
+
+def operate(folder, *arguments):
+    """What an operator's command prints as JSON, in a process of its own."""
+    command = [Path(sys.executable).with_name("basis-portal"), *arguments, "--json"]
+    environ = os.environ | {
+        "PYTHONPATH": str(Path(run.__file__).parent),
+        "BASIS_PORTAL_PORTAL": "erp.operate:portal",
+        "ERP_DATA": str(folder),
+    }
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_operators_act_on_the_portal_of_the_pages(folder, portal, browser):
+    """They see its tokens and that all is well, and what they revoke the pages refuse."""
+    link = path_of(portal, BEAN_THERE)
+    tokens = operate(folder, "tokens", "list", "--limit", "200")["tokens"]
+    assert portal.tokens.get(BEAN_THERE).id in {one["id"] for one in tokens}
+    assert operate(folder, "health")["health"]["ok"]
+    assert operate(folder, "tokens", "link", BEAN_THERE)["link"] == ADDRESS + link
+    assert browser.get(link).status_code == 200
+    operate(folder, "tokens", "revoke", BEAN_THERE, "--by", ANA)
+    assert browser.get(link).status_code == 403
+    assert portal.tokens.get(BEAN_THERE).ended_by == ANA
+
+
+def test_operators_are_told_where_there_is_no_erp(tmp_path, monkeypatch):
+    """Nothing is made there."""
+    monkeypatch.setenv("ERP_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="portal_key"):
+        operators_portal()
+    assert not list(tmp_path.iterdir())

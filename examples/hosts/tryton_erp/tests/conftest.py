@@ -47,7 +47,8 @@ def receivables() -> list[receivables_file.Row]:
     return rows
 
 
-def _keep(folder: Path, kept: Path) -> None:
+def keep(folder: Path, kept: Path) -> None:
+    """Copy the database of a folder, whole or not at all."""
     part = kept.with_suffix(".part")
     part.unlink(missing_ok=True)
     with sqlite3.connect(folder / FILE_NAME) as source, sqlite3.connect(part) as copy:
@@ -75,13 +76,13 @@ def database_name(tmp_path_factory, pytestconfig):
         database.open_database()
     else:
         database.create_database()
-        _keep(folder, empty)
+        keep(folder, empty)
     if not full.exists():
         sample_data.make_company(today)
         compare.load(receivables())
         for old in cache.glob("*-full"):
             old.unlink()
-        _keep(folder, full)
+        keep(folder, full)
     return database.NAME
 
 
