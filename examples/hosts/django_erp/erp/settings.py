@@ -4,6 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+import django
+
 DATA = Path(os.environ.get("ERP_DATA", Path(__file__).parents[1] / "data")).resolve()
 ERP_URL = os.environ.get("ERP_URL", "http://127.0.0.1:8000")
 
@@ -78,9 +80,13 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = DATA / "mail"
-EMAIL_FILE_PATH.mkdir(mode=0o700, parents=True, exist_ok=True)  # mails hold links
+MAIL = DATA / "mail"
+MAIL.mkdir(mode=0o700, parents=True, exist_ok=True)  # mails hold links
+_INTO_FILES = "django.core.mail.backends.filebased.EmailBackend"
+if django.VERSION < (6, 1):
+    EMAIL_BACKEND, EMAIL_FILE_PATH = _INTO_FILES, MAIL
+else:
+    MAILERS = {"default": {"BACKEND": _INTO_FILES, "OPTIONS": {"file_path": MAIL}}}
 DEFAULT_FROM_EMAIL = "Nordlicht Kaffee GmbH <accounts@nordlicht.example>"
 
 # Links are secrets: no handler writes one down. Django's own handlers are replaced.

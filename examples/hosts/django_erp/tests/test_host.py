@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 import attrs
+import django
 import pytest
 import run
 from django.conf import settings
@@ -55,7 +56,7 @@ def a_draft(party, *, kind="invoice", date=TODAY, price="10", pk=None):
 
 def mails_to(party):
     """What was mailed to a party."""
-    files = sorted(Path(settings.EMAIL_FILE_PATH).glob("*"))
+    files = sorted(Path(settings.MAIL).glob("*"))
     parts = [part for file in files for part in file.read_bytes().split(b"-" * 79 + b"\n")]
     mails = [message_from_bytes(part, policy=policy.default) for part in parts if part.strip()]
     return [mail.get_content() for mail in mails if mail["To"] == party.email]
@@ -221,7 +222,11 @@ class NoServer(BaseEmailBackend):
 def test_a_mail_server_that_is_away_takes_no_invoice_back():
     """What is committed stays; the failure is logged."""
     party = a_party()
-    with override_settings(EMAIL_BACKEND=f"{__name__}.NoServer"):
+    backend = f"{__name__}.NoServer"
+    away = {"EMAIL_BACKEND": backend}
+    if django.VERSION >= (6, 1):
+        away = {"MAILERS": {"default": {"BACKEND": backend}}}
+    with override_settings(**away):
         invoicing.post_and_mail(a_draft(party), by=ANA)
     assert party.postings.count() == 1
     assert token_of(party) is not None
