@@ -50,7 +50,7 @@ class Counters:
         refused: how often links were refused, by cause; none that would be 0.
         messages: how many messages customers wrote.
         mailed: how many e-mails took a link along.
-        not_mailed: how many such e-mails failed.
+        not_mailed: how many such e-mails failed, or may have failed.
         mails_waiting: how many e-mails are queued now.
         mails_due_since: from when on the first of them may be sent, UTC, or None.
         tokens: how many customers' latest tokens have each status now.

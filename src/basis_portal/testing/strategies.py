@@ -58,7 +58,7 @@ ODD_IDS = (
 
 _STORABLE = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 _ONE_LINE = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
-_LINES = st.one_of(_ONE_LINE, _ONE_LINE, st.sampled_from("\n "))
+_LINES = st.lists(st.text(_ONE_LINE, max_size=7), min_size=2, max_size=3).map("\n".join)
 
 
 def optional(values: SearchStrategy[T]) -> SearchStrategy[T | None]:
@@ -86,8 +86,8 @@ def one_line_texts(limit: int = NAME_LIMIT, *, least: int = 1) -> SearchStrategy
 
 def multi_line_texts(limit: int, *, least: int = 0) -> SearchStrategy[str]:
     """Plain text as people type it into a form; not blank where ``least`` is above 0."""
-    found = _text_of(_LINES, limit, least)
-    return found.filter(lambda text: len(text.strip()) >= least) if least else found
+    found = _text_of(_ONE_LINE, limit, least) | _LINES
+    return found.filter(lambda text: len(text) <= limit and len(text.strip()) >= least)
 
 
 def _text_of(alphabet: SearchStrategy[str], limit: int, least: int = 1) -> SearchStrategy[str]:
