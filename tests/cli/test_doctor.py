@@ -266,6 +266,9 @@ def ahead():
     portal._context.storage.audit.append([an_audit_entry(at=portal.now() + dt.timedelta(hours=2))])
     return portal
 
+def down():
+    raise __import__("basis_portal").StorageError("the server does not answer")
+
 def failing():
     portal = make()
     def fail(): raise __import__("basis_portal").StorageError("gone")
@@ -308,6 +311,11 @@ def test_what_is_wrong_with_it(run: Run) -> None:
             }
         ],
     }
+    down = verdicts(run, "--portal", "checked_shop:down")
+    assert down["storage"] == (
+        "wrong",
+        "'checked_shop:down' cannot be used: StorageError: the server does not answer",
+    )
     assert verdicts(run, "--portal", "checked_shop:ahead")["clock"][0] == "wrong"
     shut = verdicts(run, "--portal", "checked_shop:of_no_edition")
     assert shut["links"] == ("warning", "not looked at: the edition gives no portal")

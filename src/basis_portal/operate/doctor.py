@@ -54,10 +54,9 @@ def add_check(commands: Any) -> None:
 def _check(options: argparse.Namespace) -> int:
     found: list[Finding] = []
     config, name = read_configuration(options), None
-    portal = the_applications(options, beside=True)
     try:
         with contextlib.ExitStack() as stack:
-            place = None
+            portal, place = the_applications(options, beside=True), None
             if portal is None or is_configured(config):
                 place = stack.enter_context(contextlib.closing(the_place(options, config)))
                 name = place.name
