@@ -3,6 +3,8 @@
 A **host** with tables of its own gives three read-only repositories: `CustomerRepository`,
 `DocumentRepository`, `LedgerRepository`. What else a host can do fast it says by having the
 methods of a capability (`SupportsBalances`, `SupportsOpenItems`, ...); what it has not is derived.
+Its repositories are called on any thread, on several at once: none may keep a connection
+that only one thread can use.
 
 A **storage** (`Storage`) keeps the portal's own state: settings, tokens, messages, notes,
 e-mails and the audit trail. It may keep customers, documents and ledger as well (`FullStorage`).
@@ -51,7 +53,7 @@ DocumentKey = tuple[dt.date, str]
 
 
 class CustomerRepository(Protocol):
-    """The host's customers, read only."""
+    """The host's customers, read only. Called on any thread, on several at once."""
 
     def get(self, customer_id: str) -> Customer | None:
         """The customer of this id, blocked or not, or None."""
@@ -74,7 +76,10 @@ class CustomerRepository(Protocol):
 
 
 class DocumentRepository(Protocol):
-    """The host's documents, read only. Every method takes the customer's id."""
+    """The host's documents, read only. Called on any thread, on several at once.
+
+    Every method takes the customer's id.
+    """
 
     def get(self, customer_id: str, document_id: str) -> Document | None:
         """This customer's document of this id, whatever its status, or None.
@@ -105,7 +110,10 @@ class DocumentRepository(Protocol):
 
 
 class LedgerRepository(Protocol):
-    """The host's ledger, read only. Every method takes the customer's id."""
+    """The host's ledger, read only. Called on any thread, on several at once.
+
+    Every method takes the customer's id.
+    """
 
     def entries(
         self, customer_id: str, *, start: dt.date | None = None, end: dt.date | None = None

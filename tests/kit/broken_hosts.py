@@ -6,7 +6,9 @@ Not collected by itself: most of what stands here is meant to fail.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -57,6 +59,33 @@ def over(method: str, at: str, by: dt.timedelta) -> Callable[..., Any]:
 def as_of_today(sound: Any, customer_id: str, _: dt.date) -> Any:
     """Open items as of now, whatever the day asked for."""
     return sound(customer_id, dt.date(2025, 3, 1))
+
+
+class OfOneThread:
+    """A connection that, as those of sqlite3, only the thread that made it may use."""
+
+    def __init__(self) -> None:
+        self.owner: int | None = None
+
+    def __call__(self, sound: Any, *args: Any, **kwargs: Any) -> Any:
+        """The sound answer to the thread that asked first."""
+        self.owner = self.owner or threading.get_ident()
+        if threading.get_ident() != self.owner:
+            raise RuntimeError("objects created in a thread can only be used in that same thread")
+        return sound(*args, **kwargs)
+
+
+class OneCursor:
+    """A cursor that all threads share: a query forgets what others have still to fetch."""
+
+    def __init__(self) -> None:
+        self.rows: Iterator[Any] = iter(())
+
+    def __call__(self, sound: Any, *args: Any, **kwargs: Any) -> Any:
+        """The rows, of which each is fetched from the query that was made last."""
+        self.rows = iter(list(sound(*args, **kwargs)))
+        time.sleep(0)  # lets others run, as a driver does while it waits for the database
+        return list(iter(lambda: next(self.rows, None), None))
 
 
 DAY = dt.timedelta(days=1)
@@ -164,6 +193,11 @@ FAULTS: dict[str, tuple[str, dict[str, Callable[..., Any]], str]] = {
         {"allocations": also(an_allocation(debit_id="unknown"))},
         "test_allocations_fit_their_entries",
     ),
+    "CustomersOfOneThread": ("customers", {"get": OfOneThread()}, "test_any_thread_may_ask"),
+    "DocumentsOfOneThread": ("documents", {"page": OfOneThread()}, "test_any_thread_may_ask"),
+    "EntriesOfOneThread": ("ledger", {"entries": OfOneThread()}, "test_any_thread_may_ask"),
+    "AllocationsOfOneThread": ("ledger", {"allocations": OfOneThread()}, "test_any_thread_may_ask"),
+    "EntriesOfOneCursor": ("ledger", {"entries": OneCursor()}, "test_any_thread_may_ask"),
     "BalancesOfTheDayItself": (
         "ledger",
         {"balances": over("balances", "before", DAY)},

@@ -13,6 +13,9 @@
 
 The known ids are of two customers at least that have documents and entries. Nothing is
 written. With `AllocationRule.FIFO` set the class attribute ``allocation_rule``.
+
+The repositories are asked on other threads too, as the pages ask: what they read must be
+there for other connections, in a file or on a server and committed.
 """
 
 from __future__ import annotations
@@ -20,9 +23,13 @@ from __future__ import annotations
 from .parts.host_customers import HostCustomersConformance
 from .parts.host_documents import HostDocumentsConformance
 from .parts.host_ledger import HostLedgerConformance
+from .parts.host_threads import HostThreadsConformance
 
 
 class HostRepositoriesConformance(
-    HostCustomersConformance, HostDocumentsConformance, HostLedgerConformance
+    HostCustomersConformance,
+    HostDocumentsConformance,
+    HostLedgerConformance,
+    HostThreadsConformance,
 ):
     """Every promise of `CustomerRepository`, `DocumentRepository`, `LedgerRepository`."""

@@ -1,0 +1,74 @@
+"""What a host's own repositories promise to the threads of a server, over the host's own data."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+from ...domain.documents import DocumentKind
+from ...domain.ledger import AllocationRule
+from ...repositories import CustomerRepository, DocumentRepository, LedgerRepository
+from .base import SECONDS_TO_WAIT, Kit, hurried_threads, in_thread, in_threads
+
+_MOST_CUSTOMERS = 4
+_THREADS = 8
+_ROUNDS = 5
+
+
+class HostThreadsConformance(Kit):
+    """A server's threads share the repositories: each may ask, and several do at once.
+
+    Attributes:
+        allocation_rule: as the portal is told; with FIFO no allocations are asked for.
+    """
+
+    allocation_rule: ClassVar[AllocationRule] = AllocationRule.EXPLICIT
+
+    def test_any_thread_may_ask(
+        self,
+        customers: CustomerRepository,
+        documents: DocumentRepository,
+        ledger: LedgerRepository | None,
+        known_customer_ids: Sequence[str],
+    ) -> None:
+        """Other threads, one alone and several at once, get the answers that this one gets."""
+        with_allocations = self.allocation_rule is not AllocationRule.FIFO
+        ask = partial(_answers, customers, documents, ledger, with_allocations)
+        known = list(dict.fromkeys(known_customer_ids))[:_MOST_CUSTOMERS]
+        expected = [ask(customer_id) for customer_id in known]
+        assert in_thread(lambda: [ask(customer_id) for customer_id in known]) == expected
+        asked = [at % len(known) for at in range(_THREADS)]
+        all_there = threading.Barrier(_THREADS)
+
+        def ask_often(at: int) -> list[list[object]]:
+            all_there.wait(SECONDS_TO_WAIT)
+            return [ask(known[at]) for _ in range(_ROUNDS)]
+
+        with hurried_threads():
+            found = in_threads([partial(ask_often, at) for at in asked])
+        assert found == [[expected[at]] * _ROUNDS for at in asked]
+
+
+def _answers(
+    customers: CustomerRepository,
+    documents: DocumentRepository,
+    ledger: LedgerRepository | None,
+    with_allocations: bool,
+    customer_id: str,
+) -> list[object]:
+    """What the repositories say of a customer, the same each time."""
+    listed = [one for kind in DocumentKind for one in documents.page(customer_id, kind)]
+    found: list[object] = [
+        customers.get(customer_id),
+        dict(customers.get_many([customer_id])),
+        customers.search(limit=5),
+        listed,
+        *(documents.get(customer_id, one.id) for one in listed[:5]),
+    ]
+    if ledger is not None:
+        found.append(sorted(ledger.entries(customer_id), key=lambda entry: entry.key))
+    if ledger is not None and with_allocations:
+        found.append(sorted(ledger.allocations(customer_id), key=lambda one: one.id))
+    return found
