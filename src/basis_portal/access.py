@@ -415,7 +415,7 @@ class PortalAccess:
             document,
             open_amount=settlement.open_amount,
             settled_by=settlement.settled_by,
-            open_due_date=settlement.open_due_date,
+            open_parts=settlement.open_parts,
             as_of=self._day(admitted),
         )
 

@@ -44,6 +44,7 @@ from .domain.statement import (
     running_lines,
 )
 from .domain.summary import AccountSummary, Payment, last_payments, summarize
+from .domain.views import OpenPart
 from .errors import LedgerError
 from .repositories import (
     SupportsBalances,
@@ -377,13 +378,13 @@ class Settlement:
     Attributes:
         debit_side: False for a credit note.
         open_amount: what is open of it, None where the ledger has no entry of it.
-        open_due_date: the earliest due date of what is open, or None.
+        open_parts: what is open of it by due date, earliest first and without one last.
         parts: what settles it, or what it settles.
     """
 
     debit_side: bool
     open_amount: Decimal | None
-    open_due_date: dt.date | None
+    open_parts: tuple[OpenPart, ...]
     parts: tuple[AppliedPart, ...]
 
     @property
@@ -406,13 +407,20 @@ class Settlement:
             for entry in entries
             if entry.is_debit is debit_side and entry.currency == document.currency
         ]
-        still_open = [entry.due_date for entry in mine if left[entry.id] and entry.due_date]
         return cls(
             debit_side=debit_side,
             open_amount=total(left[entry.id] for entry in mine) if mine else None,
-            open_due_date=min(still_open, default=None),
+            open_parts=_by_due_date((e.due_date, left[e.id]) for e in mine if left[e.id]),
             parts=tuple(part for entry in mine for part in applied.get(entry.id, ())),
         )
+
+
+def _by_due_date(amounts: Iterable[tuple[dt.date | None, Decimal]]) -> tuple[OpenPart, ...]:
+    found: dict[dt.date | None, list[Decimal]] = {}
+    for due, amount in amounts:
+        found.setdefault(due, []).append(amount)
+    days = sorted(found, key=lambda due: (due is None, due or dt.date.max))
+    return tuple(OpenPart(due, total(found[due])) for due in days)
 
 
 def settlements(account: Account, documents: Iterable[Document]) -> dict[str, Settlement]:

@@ -27,6 +27,8 @@ from basis_portal import (
     PortalAccess,
     Tone,
 )
+from basis_portal.domain.aging import age_open_items
+from basis_portal.domain.money import from_units, to_units, total
 from basis_portal.domain.paging import write_cursor
 from basis_portal.repositories import FullStorage
 from basis_portal.storage.memory import InMemoryStorage
@@ -41,6 +43,7 @@ from basis_portal.testing.builders import (
 )
 from basis_portal.testing.clocks import FrozenClock
 from basis_portal.testing.ledgers import Ledger, ledger_days, ledgers
+from basis_portal.testing.strategies import amounts, optional
 
 from .worlds import (
     CREDIT_NOTE,
@@ -267,6 +270,40 @@ def test_open_amounts_agree_with_the_statement(ledger: Ledger, day: dt.date) -> 
         assert listed == {one: access.document(one).document for one in listed}
 
 
+@settings(max_examples=examples(120), deadline=None)
+@given(
+    st.lists(
+        st.tuples(optional(st.integers(-2, 2)), amounts(above_zero=True), st.integers(0, 9)),
+        min_size=2,
+        max_size=6,
+    )
+)
+def test_the_parts_of_an_invoice_add_up(instalments: list[tuple[int | None, Decimal, int]]) -> None:
+    """What is due by day adds up to what is open, and what is late of it to what aging says."""
+    entries, payments, paid = [], [], []
+    for n, (days, amount, tenths) in enumerate(instalments):
+        due = None if days is None else TODAY + dt.timedelta(days)
+        entries.append(an_entry(f"E{n}", due_date=due, amount=amount, document_id="INV-1"))
+        if part := from_units(to_units(amount) * tenths // 10):
+            payments.append(a_payment(f"P{n}", amount=part, date=dt.date(2025, 1, 10)))
+            paid.append(
+                an_allocation(
+                    f"A{n}",
+                    debit_id=f"E{n}",
+                    credit_id=f"P{n}",
+                    amount=part,
+                    date=dt.date(2025, 1, 10),
+                )
+            )
+    storage = InMemoryStorage()
+    storage.customers.save(a_customer())
+    customer_with(storage, [an_invoice()], [*entries, *payments], paid)
+    clock = FrozenClock(dt.datetime.combine(TODAY, dt.time(12), dt.UTC))
+    access = opened(over(storage, clock), "C-1001")
+    items = access.statement(view="open_items").by_currency["EUR"].open_items
+    check_document(access, an_invoice(), [*entries, *payments], items)
+
+
 def check_document(
     access: PortalAccess, document: Document, entries: Sequence[LedgerEntry], items: Any
 ) -> None:
@@ -291,7 +328,22 @@ def check_document(
     due = min((item.entry.due_date for item in still if item.entry.due_date), default=None)
     assert view.open_due_date == due
     assert view.as_of == day
+    check_parts(view, still, day)
     check_state(view.state, is_credit, bool(mine), left, due, day)
+
+
+def check_parts(view: Any, items: Sequence[Any], day: dt.date) -> None:
+    """The parts of what is open of a document against its open items and their age."""
+    parts = {part.due_date: part.amount for part in view.open_parts}
+    assert len(parts) == len(view.open_parts)
+    assert total(parts.values()) == (view.open_amount or 0)
+    for due, amount in parts.items():
+        assert amount == total(one.open_amount for one in items if one.entry.due_date == due) > 0
+    days = [part.due_date or dt.date.max for part in view.open_parts]
+    assert days == sorted(days)
+    dated = [item for item in items if item.entry.due_date]
+    aging = age_open_items(dated, day)
+    assert view.overdue_amount == total(bucket.amount for bucket in aging.buckets[1:])
 
 
 def check_state(
@@ -396,7 +448,7 @@ def test_instalments(portal: Portal, storage: Any, clock: FrozenClock) -> None:
     found = access.document("INV-1")
     assert (found.document.open_amount, found.document.open_due_date) == (Decimal(60), months[1])
     assert sorted(one.amount for one in found.applied) == [Decimal(20), Decimal(40)]
-    assert found.document.state.words == "Due in 57 days"
+    assert found.document.state.words == "EUR 20.00 due in 57 days"
 
 
 def test_an_invoice_and_its_reversal(portal: Portal, storage: Any, clock: FrozenClock) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 from tests.browser.shops import WITH_EMAIL, Shop
+from tests.instalments import sell_in_instalments
 
 from basis_portal import (
     Customer,
@@ -74,6 +75,17 @@ def speaking(language: str, lead: Lead) -> Lead:
 
     def then(shop: Shop, page: Any) -> None:
         shop.speak(language)
+        lead(shop, page)
+
+    return then
+
+
+def in_instalments(lead: Lead) -> Lead:
+    """The same where Kopi Nusantara has an invoice in two instalments, one of them overdue."""
+
+    def then(shop: Shop, page: Any) -> None:
+        instalments = (dt.date(2026, 4, 9), "450.00"), (dt.date(2026, 5, 24), "450.01")
+        sell_in_instalments(shop.storage, *instalments)
         lead(shop, page)
 
     return then
@@ -240,6 +252,9 @@ CUSTOMER = {
     "invoices": State(under("/invoices"), "Invoices, newest first"),
     "invoices in one currency": State(under("/invoices", demo.HAFENKONTOR), "Amounts in EUR"),
     "invoices, open": State(under("/invoices?open=1"), "INV-1057"),
+    "invoices, in instalments": State(
+        in_instalments(under("/invoices?q=INV-R")), "EUR 450.00 overdue"
+    ),
     "invoices, none open": State(under("/invoices?open=1", demo.MUELLER), "No open invoices."),
     "invoices, found": State(under("/invoices?q=po-7"), "INV-1042"),
     "invoices, not found": State(under("/invoices?q=zzz"), 'starts with "zzz"'),
@@ -258,6 +273,7 @@ CUSTOMER = {
     "invoice with a file": State(paper("INV-1042"), "Download PDF", files=True),
     "invoice, paid": State(paper("INV-1001"), "BANK-287"),
     "invoice, due": State(paper("INV-1057"), "Due in 21 days"),
+    "invoice in instalments": State(in_instalments(paper("INV-R")), "What is open, by due date"),
     "invoice, odd number": State(paper(ODD, demo.MUELLER), ODD),
     "invoice without messages": State(paper("INV-1042", allow_messages=False), "Still open"),
     "invoice without links": State(paper("INV-1042", **ALL_OFF), "Still open"),
@@ -293,6 +309,7 @@ CUSTOMER = {
             ("overview", under(), "1.200,00"),
             ("invoices", under("/invoices"), "1.200,00"),
             ("invoice", paper("INV-1042"), "2.200,00"),
+            ("instalments", in_instalments(paper("INV-R")), "450,01"),
             ("statement", under("/statement"), "4.010,00"),
             ("open items", under("/statement?view=open_items"), "2.200,00"),
             ("messages", under("/messages"), "The 800.00 are here, thank you."),

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 import pytest
+from tests.instalments import sell_in_instalments
 
 from basis_portal import DocumentKind, EntryKind, Portal, PortalConfig, TokenStatus, Tone
 from basis_portal.demo import seller
@@ -84,6 +85,20 @@ def test_two_tours_have_different_links() -> None:
     differing = [one for one, other in zip(first, second, strict=True) if one != other]
     assert len(differing) == 1
     assert re.fullmatch(r"  https://\S+/[\w-]{22}\.[\w-]{43}", differing[0])
+
+
+def test_instalments_are_told_with_their_due_dates() -> None:
+    """Of an invoice in instalments only what is late is called overdue, here as on the pages."""
+    clock, storage = _at("2026-04-14"), InMemoryStorage()
+    portal = seller.make_seller(storage, clock, base_url="https://erp.example.com/portal")
+    instalments = (dt.date(2026, 4, 9), "450.00"), (dt.date(2026, 5, 24), "450.01")
+    sell_in_instalments(storage, *instalments)
+    text = _view(portal, seller.KOPI, "INV-R")
+    assert "EUR 900.01  EUR 450.00 overdue" in text
+    assert "Invoice INV-R: EUR 450.00 overdue" in text
+    due = "9 Apr 2026   5 days overdue  450.00\n    24 May 2026  Due in 40 days  450.01"
+    assert due in text
+    assert not re.search("^ *Due +[0-9]", text, re.MULTILINE)
 
 
 # --- the seller -----------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def test_an_entry_as_json() -> None:
 def test_a_view_as_json(kinds: list[EntryKind]) -> None:
     """The kinds that settled a document are a sorted list."""
     view = DocumentView.of(
-        an_invoice(), open_amount=Decimal(5), settled_by=kinds, open_due_date=None, as_of=DAY
+        an_invoice(), open_amount=Decimal(5), settled_by=kinds, open_parts=(), as_of=DAY
     )
     data = to_jsonable(view)
     assert _plain(data)

@@ -19,12 +19,13 @@ from basis_portal import (
     EntryKind,
     LedgerEntry,
     OpenItem,
+    OpenPart,
     Tone,
     document_state,
     open_item_state,
 )
-from basis_portal.domain.money import format_amount, from_units, to_units
-from basis_portal.domain.views import STATE_WORDS, StateCode
+from basis_portal.domain.money import format_amount, from_units, to_units, total
+from basis_portal.domain.views import StateCode, state_phrase
 from basis_portal.testing.builders import (
     a_credit_note,
     a_payment,
@@ -44,23 +45,46 @@ def _day(days: int) -> dt.date:
 
 
 def _view(document: Document, open_amount: str | None, *kinds: EntryKind, **more: Any) -> Any:
+    amount = None if open_amount is None else Decimal(open_amount)
+    due = more.pop("open_due_date", None)
     return DocumentView.of(
         document,
-        open_amount=None if open_amount is None else Decimal(open_amount),
+        open_amount=amount,
         settled_by=kinds,
-        **{"open_due_date": None, "as_of": TODAY, **more},
+        open_parts=[OpenPart(due, amount)] if amount else [],
+        **{"as_of": TODAY, **more},
     )
 
 
-def _views() -> st.SearchStrategy[DocumentView]:
+def _in_parts(*parts: tuple[int | None, str]) -> Any:
+    """An invoice of which amounts are due so many days from today, or on no day."""
+    found = [
+        OpenPart(None if days is None else _day(days), Decimal(amount)) for days, amount in parts
+    ]
+    return DocumentView.of(
+        an_invoice(date=_day(-40)),
+        open_amount=total(part.amount for part in found),
+        settled_by=(),
+        open_parts=found,
+        as_of=TODAY,
+    )
+
+
+@st.composite
+def _views(draw: st.DrawFn) -> DocumentView:
     near = st.integers(-3, 3).map(_day) | dates()
-    return st.builds(
-        DocumentView.of,
-        documents(kind=st.sampled_from([DocumentKind.SALES_INVOICE, *DocumentKind])),
-        open_amount=optional(amounts()),
-        settled_by=st.sets(st.sampled_from(CREDITS)),
-        open_due_date=optional(near),
-        as_of=near,
+    due = draw(st.lists(optional(near), unique=True, max_size=3))
+    parts = [
+        OpenPart(day, draw(amounts(above_zero=True)))
+        for day in sorted(due, key=lambda day: (day is None, day or TODAY))
+    ]
+    nothing = draw(st.sampled_from([None, Decimal(0)]))
+    return DocumentView.of(
+        draw(documents(kind=st.sampled_from([DocumentKind.SALES_INVOICE, *DocumentKind]))),
+        open_amount=total(part.amount for part in parts) if parts else nothing,
+        settled_by=draw(st.sets(st.sampled_from(CREDITS))),
+        open_parts=parts,
+        as_of=draw(near),
     )
 
 
@@ -73,7 +97,7 @@ def test_a_view_is_the_host_s_document(view: DocumentView) -> None:
         document,
         open_amount=view.open_amount,
         settled_by=view.settled_by,
-        open_due_date=view.open_due_date,
+        open_parts=view.open_parts,
         as_of=view.as_of,
     )
     assert again == view
@@ -102,17 +126,34 @@ def test_a_state_can_be_said_in_other_languages(view: DocumentView) -> None:
     if state.code is StateCode.NONE:
         assert (view.kind, state.words) == (DocumentKind.SALES_ORDER, "")
         return
-    if state.code is StateCode.LEFT_TO_USE:
-        assert (state.currency, state.amount, state.days) == (view.currency, view.open_amount, None)
-        assert state.amount is not None
+    words = {}
+    if state.amount is not None:
+        assert state.currency == view.currency
         words = {"money": f"{state.currency} {format_amount(state.amount)}"}
-    else:
-        assert (state.currency, state.amount) == (None, None)
-        words = {}
-    assert state.words == STATE_WORDS[state.code].english(state.days, **words)
+    phrase = state_phrase(state)
+    assert phrase is not None
+    assert state.words == phrase.english(state.days, **words)
     due = view.open_due_date
     if "ue" in state.words and due:
         assert state.days == abs((due - view.as_of).days)
+
+
+@given(_views())
+def test_money_is_told_where_the_words_are_true_of_a_part_alone(view: DocumentView) -> None:
+    """A state has an amount where that is not all that is open, or where it is left to use."""
+    state = document_state(view)
+    due_next = view.open_parts[0].amount if view.open_parts else None
+    if state.code is StateCode.LEFT_TO_USE:
+        assert state.amount == view.open_amount
+    elif state.tone is Tone.OVERDUE:
+        assert (state.amount or view.open_amount) == view.overdue_amount > 0
+    elif state.days is not None:
+        assert (state.amount or view.open_amount) == due_next
+    else:
+        assert (state.amount, view.overdue_amount) == (None, 0)
+    assert (state.amount is None) is (state.currency is None)
+    if state.code is not StateCode.LEFT_TO_USE:
+        assert state.amount is None or state.amount < (view.open_amount or 0)
 
 
 @given(
@@ -235,6 +276,40 @@ def test_instalments_are_due_by_what_is_open() -> None:
     assert (state.words, state.part_paid) == ("Due in 5 days", True)
     late = document_state(_view(an_invoice(due_date=_day(30)), "50", open_due_date=_day(-1)))
     assert (late.words, late.tone) == ("1 day overdue", Tone.OVERDUE)
+
+
+@pytest.mark.parametrize(
+    ("parts", "words", "tone"),
+    [
+        ([(-5, "450"), (40, "450.01")], "EUR 450.00 overdue", Tone.OVERDUE),
+        ([(-30, "1000"), (-5, "450"), (40, "1")], "EUR 1,450.00 overdue", Tone.OVERDUE),
+        ([(-5, "450"), (0, "1"), (40, "450.01")], "EUR 450.00 overdue", Tone.OVERDUE),
+        ([(-30, "450"), (-5, "450.01")], "30 days overdue", Tone.OVERDUE),
+        ([(-5, "450"), (None, "450.01")], "EUR 450.00 overdue", Tone.OVERDUE),
+        ([(0, "450"), (40, "450.01")], "EUR 450.00 due today", Tone.OPEN),
+        ([(1, "450"), (40, "450.01")], "EUR 450.00 due tomorrow", Tone.OPEN),
+        ([(5, "450"), (40, "450.01")], "EUR 450.00 due in 5 days", Tone.OPEN),
+        ([(5, "450"), (None, "450.01")], "EUR 450.00 due in 5 days", Tone.OPEN),
+        ([(5, "900.01")], "Due in 5 days", Tone.OPEN),
+    ],
+)
+def test_only_the_part_that_is_late_is_overdue(
+    parts: list[tuple[int | None, str]], words: str, tone: Tone
+) -> None:
+    """Of several due days the words tell what is overdue, or due next, and how much that is."""
+    state = document_state(_in_parts(*parts))
+    assert (state.words, state.tone) == (words, tone)
+
+
+def test_each_part_has_a_state_of_its_own() -> None:
+    """The parts of what is open say each when it is due, without its amount."""
+    view = _in_parts((-5, "450"), (0, "1"), (40, "450.01"), (None, "7"))
+    assert [view.state_of(part).words for part in view.open_parts] == [
+        "5 days overdue",
+        "Due today",
+        "Due in 40 days",
+        "Open, 40 days since invoice date",
+    ]
 
 
 def test_a_part_is_seen_from_either_side() -> None:

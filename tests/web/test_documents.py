@@ -7,7 +7,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
+from tests.instalments import sell_in_instalments
 from tests.web.conftest import BASE_URL, document_path, path_of
 from tests.web.reading import links, rows, title, words
 from werkzeug.test import Client
@@ -220,6 +222,55 @@ def test_an_invoice_explains_its_open_amount(client: Client, kopi: str) -> None:
     ]
     assert title(html) == "Invoice INV-1042 - Nordlicht Kaffee GmbH"
     assert '<span class="pick">INV-1042</span>' in html
+
+
+LATE, LATER = dt.date(2026, 4, 9), dt.date(2026, 5, 23)
+
+
+LISTED = ["9 Apr 2026", "900.01", "900.01", "EUR 450.00 overdue Due 9 Apr 2026"]
+
+
+def _listed(client: Client, kopi: str) -> list[str]:
+    found = rows(_page(client, f"{kopi}/invoices?q=INV-R"))
+    return next(row for row in found if row[0] == "INV-R")
+
+
+def test_instalments_are_told_with_their_due_dates(
+    client: Client, storage: InMemoryStorage, kopi: str
+) -> None:
+    """Of an invoice in instalments only what is late is called overdue, on list and page."""
+    sell_in_instalments(storage, (LATE, "450.00"), (LATER, "450.01"))
+    assert _listed(client, kopi)[3:] == LISTED
+    page = _page(client, document_path(kopi, "INV-R"))
+    assert ["9 Apr 2026", "5 days overdue", "450.00"] in rows(page)
+    assert ["23 May 2026", "Due in 39 days", "450.01"] in rows(page)
+    text = words(page)
+    assert "EUR 450.00 overdue EUR 900.01 open" in text
+    assert text.count("9 Apr 2026") == text.count("23 May 2026") == 1
+    assert "Due 9 Apr" not in text
+
+
+def test_the_last_instalment_has_one_due_date(
+    client: Client, storage: InMemoryStorage, kopi: str
+) -> None:
+    """What is due on one day alone is told as for any invoice, by that day and no other."""
+    document = sell_in_instalments(storage, (LATER, "450.01"))
+    storage.documents.save(attrs.evolve(document, due_date=LATE))
+    assert _listed(client, kopi)[3::3] == ["23 May 2026", "Due in 39 days"]
+    text = words(_page(client, document_path(kopi, "INV-R")))
+    assert text.count("23 May 2026") == 2
+    assert "9 Apr 2026" not in text
+    assert "by due date" not in text
+
+
+def test_an_instalment_without_a_due_date_says_so(
+    client: Client, storage: InMemoryStorage, kopi: str
+) -> None:
+    """A part that is due on no day is open since the date of the invoice, never overdue."""
+    sell_in_instalments(storage, (LATE, "450.00"), (None, "450.01"))
+    assert _listed(client, kopi)[3:] == LISTED
+    found = rows(_page(client, document_path(kopi, "INV-R")))
+    assert ["No due date", "Open, 35 days since invoice date", "450.01"] in found
 
 
 def test_a_paid_invoice_asks_for_nothing(client: Client, kopi: str) -> None:

@@ -14,7 +14,7 @@ from ..domain.money import ZERO, format_amount
 from ..domain.periods import PeriodName, named_period
 from ..domain.statement import ACTIVITY, CurrencyStatement, StatementLine, StatementOfAccount
 from ..domain.summary import AccountSummary
-from ..domain.views import AppliedItem, DocumentView
+from ..domain.views import AppliedItem, DocumentView, OpenPart
 from ..domain.visibility import Section
 from ..i18n import ENGLISH
 from ..i18n.headline import headlines
@@ -131,6 +131,10 @@ def _invoice(access: PortalAccess, invoice_id: str) -> Iterator[str]:
     yield from title(f"Invoice {one.number}: {one.state}")
     if one.open_amount:
         yield f"  {_open(one)} open. Please quote {one.number} when you pay."
+    if len(one.open_parts) > 1:
+        yield ""
+        yield "  What is open, by due date"
+        yield from table([_part(one, part) for part in one.open_parts], right=[2], indent=4)
     yield ""
     yield from table(_invoice_facts(one))
     yield ""
@@ -142,10 +146,16 @@ def _invoice(access: PortalAccess, invoice_id: str) -> Iterator[str]:
     yield from table([*applied, still_open], right=[3], indent=4)
 
 
-def _invoice_facts(one: Document) -> Iterator[tuple[str, str]]:
+def _part(one: DocumentView, part: OpenPart) -> tuple[str, str, str]:
+    due = show_day(part.due_date) if part.due_date else "No due date"
+    return due, one.state_of(part).words, format_amount(part.amount)
+
+
+def _invoice_facts(one: DocumentView) -> Iterator[tuple[str, str]]:
     yield "Date", show_day(one.date)
-    if one.due_date:
-        yield "Due", show_day(one.due_date)
+    due = one.open_due_date or one.due_date
+    if due and len(one.open_parts) < 2:
+        yield "Due", show_day(due)
     if one.reference:
         yield "Your reference", one.reference
     if one.order_number:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 from enum import StrEnum
 
@@ -13,10 +13,23 @@ from .allocation import AppliedPart, OpenItem
 from .checks import trusted
 from .documents import Document, DocumentKind
 from .ledger import EntryKind
-from .money import format_amount
+from .money import ZERO, format_amount, total
 from .phrases import Phrase
 
 _DOCUMENT_FIELDS = tuple(a.name for a in attrs.fields(Document))
+
+
+@attrs.define(frozen=True, slots=False)
+class OpenPart:
+    """What of a document is open and due on one day: all of it, or an instalment.
+
+    Attributes:
+        due_date: the day, or None.
+        amount: what is open of it, above 0, in the document's currency.
+    """
+
+    due_date: dt.date | None
+    amount: Decimal
 
 
 @attrs.define(frozen=True, slots=False)
@@ -27,14 +40,14 @@ class DocumentView(Document):
         open_amount: what is open of it as of ``as_of``, in its currency; for a credit note,
             what is left to use; None where the ledger has no entry of it by that day.
         settled_by: the kinds of the entries that settled it so far.
-        open_due_date: the earliest due date of what is open, which for instalments is not
-            the document's; None where nothing open has one.
+        open_parts: what is open of it by due date, earliest first and without one last; none
+            where nothing is open, several for instalments.
         as_of: the seller's date on which this is true.
     """
 
     open_amount: Decimal | None = attrs.field(default=None, kw_only=True)
     settled_by: frozenset[EntryKind] = attrs.field(default=frozenset(), kw_only=True)
-    open_due_date: dt.date | None = attrs.field(default=None, kw_only=True)
+    open_parts: tuple[OpenPart, ...] = attrs.field(default=(), kw_only=True)
     as_of: dt.date = attrs.field(default=dt.date.min, kw_only=True)
 
     @classmethod
@@ -44,7 +57,7 @@ class DocumentView(Document):
         *,
         open_amount: Decimal | None,
         settled_by: Collection[EntryKind],
-        open_due_date: dt.date | None,
+        open_parts: Iterable[OpenPart],
         as_of: dt.date,
     ) -> DocumentView:
         """``document`` with what the ledger says of it."""
@@ -53,14 +66,31 @@ class DocumentView(Document):
             **{name: getattr(document, name) for name in _DOCUMENT_FIELDS},
             open_amount=open_amount,
             settled_by=frozenset(settled_by),
-            open_due_date=open_due_date,
+            open_parts=tuple(open_parts),
             as_of=as_of,
         )
+
+    @property
+    def open_due_date(self) -> dt.date | None:
+        """The earliest due date of what is open, which for instalments is not the document's."""
+        return self.open_parts[0].due_date if self.open_parts else None
+
+    @property
+    def overdue_amount(self) -> Decimal:
+        """What of its open amount is overdue as of ``as_of``; of an invoice alone."""
+        if self.kind is not DocumentKind.SALES_INVOICE:
+            return ZERO
+        due = [(part.due_date, part.amount) for part in self.open_parts if part.due_date]
+        return total(amount for day, amount in due if day < self.as_of)
 
     @property
     def state(self) -> DocumentState:
         """The words for its state."""
         return document_state(self)
+
+    def state_of(self, part: OpenPart) -> DocumentState:
+        """The words for the state of one part of what is open of an invoice."""
+        return _open_state(part.due_date, self.date, self.as_of, part_paid=False)
 
 
 @attrs.define(frozen=True, slots=False)
@@ -157,6 +187,14 @@ STATE_WORDS = {
 }
 """The one table of status words; a sales order has none."""
 
+PART_WORDS = {
+    StateCode.OVERDUE: Phrase("%(money)s overdue"),
+    StateCode.DUE_TODAY: Phrase("%(money)s due today"),
+    StateCode.DUE_TOMORROW: Phrase("%(money)s due tomorrow"),
+    StateCode.DUE_IN: Phrase("%(money)s due in %(count)s day", "%(money)s due in %(count)s days"),
+}
+"""The same where it is true of a part of what is open: the rest is due later, or on no day."""
+
 
 @attrs.define(frozen=True)
 class DocumentState:
@@ -168,7 +206,8 @@ class DocumentState:
         part_paid: True where something was paid or credited, but not all.
         code: what the words say, for other languages.
         days: the days the words tell of, or None.
-        currency, amount: what is left of a credit note, or None.
+        currency, amount: what is left of a credit note; what of an invoice is overdue, or else
+            due next, where that is not all that is open; or None.
     """
 
     words: str
@@ -183,10 +222,17 @@ class DocumentState:
         return self.words
 
 
+def state_phrase(state: DocumentState) -> Phrase | None:
+    """The words of a state, the figures not yet filled in; None for an order."""
+    of_a_part = PART_WORDS.get(state.code) if state.amount is not None else None
+    return of_a_part or STATE_WORDS.get(state.code)
+
+
 def document_state(document: DocumentView) -> DocumentState:
     """The state of a document, used wherever it is shown.
 
-    Overdue always wins over part paid. A credit note is never due or overdue. An invoice
+    Overdue always wins over part paid. Where only a part is overdue, or due next, the words
+    say how much that is. A credit note is never due or overdue. An invoice
     without a due date is open since its date, never overdue.
     """
     if document.kind is DocumentKind.SALES_ORDER:
@@ -200,9 +246,7 @@ def document_state(document: DocumentView) -> DocumentState:
     if not document.open_amount:
         only_paid = document.settled_by == {EntryKind.PAYMENT}
         return _state(StateCode.PAID if only_paid else StateCode.SETTLED, Tone.DONE)
-    return _open_state(
-        document.open_due_date, document.date, document.as_of, part_paid=bool(document.settled_by)
-    )
+    return _open_invoice_state(document)
 
 
 def open_item_state(item: OpenItem, as_of: dt.date) -> DocumentState:
@@ -216,9 +260,25 @@ def open_item_state(item: OpenItem, as_of: dt.date) -> DocumentState:
 
 
 def _left_to_use(currency: str, left: Decimal) -> DocumentState:
-    words = STATE_WORDS[StateCode.LEFT_TO_USE].english(money=f"{currency} {format_amount(left)}")
-    return DocumentState(
-        words, Tone.OPEN, code=StateCode.LEFT_TO_USE, currency=currency, amount=left
+    return _state(StateCode.LEFT_TO_USE, Tone.OPEN, currency=currency, amount=left)
+
+
+def _open_invoice_state(document: DocumentView) -> DocumentState:
+    state = _open_state(
+        document.open_due_date, document.date, document.as_of, part_paid=bool(document.settled_by)
+    )
+    if len(document.open_parts) < 2:
+        return state
+    told = document.overdue_amount or document.open_parts[0].amount
+    if told == document.open_amount:
+        return state
+    return _state(
+        state.code,
+        state.tone,
+        state.days,
+        part_paid=state.part_paid,
+        currency=document.currency,
+        amount=told,
     )
 
 
@@ -240,7 +300,16 @@ def _open_state(
 
 
 def _state(
-    code: StateCode, tone: Tone, days: int | None = None, *, part_paid: bool = False
+    code: StateCode,
+    tone: Tone,
+    days: int | None = None,
+    *,
+    part_paid: bool = False,
+    currency: str | None = None,
+    amount: Decimal | None = None,
 ) -> DocumentState:
-    words = STATE_WORDS[code].english(days) if code in STATE_WORDS else ""
-    return DocumentState(words, tone, part_paid, code, days)
+    state = DocumentState("", tone, part_paid, code, days, currency, amount)
+    if (phrase := state_phrase(state)) is None:
+        return state
+    money = "" if amount is None else f"{currency} {format_amount(amount)}"
+    return attrs.evolve(state, words=phrase.english(days, money=money))

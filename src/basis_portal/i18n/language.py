@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..domain.phrases import Phrase
-from ..domain.views import STATE_WORDS, DocumentState
+from ..domain.views import DocumentState, state_phrase
 from .formats import Formats, ShowDay, formats_for
 
 DOMAIN = "basis_portal"
@@ -77,12 +77,12 @@ class Language:
 
     def state(self, state: DocumentState) -> str:
         """The state of a document in words."""
-        if state.code not in STATE_WORDS:
+        if (phrase := state_phrase(state)) is None:
             return ""
         money = ""
         if state.currency is not None and state.amount is not None:
             money = self.money(state.currency, state.amount)
-        return self.say(STATE_WORDS[state.code], state.days, money=money)
+        return self.say(phrase, state.days, money=money)
 
     # --- figures and instants
 
