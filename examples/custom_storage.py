@@ -24,7 +24,7 @@ import pytest
 from cattrs.preconf.json import make_converter
 
 import basis_portal as bp
-from basis_portal.domain.mail import LINK_KINDS, Mail, MailKind, MailStatus, check_same_mail
+from basis_portal import LINK_KINDS, Mail, MailKind, MailStatus, check_same_mail
 from basis_portal.repositories import Opening, Storage, UnitOfWork
 from basis_portal.testing import StorageConformance
 

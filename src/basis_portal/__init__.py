@@ -18,6 +18,7 @@ from .domain.documents import (
 from .domain.gate import Edition
 from .domain.jsonable import to_jsonable
 from .domain.ledger import Allocation, AllocationRule, EntryKind, LedgerEntry
+from .domain.mail import LINK_KINDS, Mail, MailKind, MailStatus, check_same_mail
 from .domain.messages import Author, CustomerMessage, InternalNote, Message
 from .domain.money import format_amount
 from .domain.paging import Page
@@ -77,6 +78,7 @@ from .settings import SettingsService
 from .tokens import IssueResult, LinkCheck, Outcome, Skipped, TokenService
 
 __all__ = [
+    "LINK_KINDS",
     "AccessDenied",
     "AccessRevoked",
     "AccountSummary",
@@ -122,10 +124,13 @@ __all__ = [
     "LedgerEntry",
     "LedgerError",
     "LinkCheck",
+    "Mail",
     "MailError",
+    "MailKind",
     "MailOutcomeUnknown",
     "MailRefused",
     "MailServerUnavailable",
+    "MailStatus",
     "Message",
     "Monitoring",
     "Moved",
@@ -167,6 +172,7 @@ __all__ = [
     "Tone",
     "TooManyMails",
     "TooManyMessages",
+    "check_same_mail",
     "document_state",
     "format_amount",
     "key_fingerprint",

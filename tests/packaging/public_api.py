@@ -56,6 +56,7 @@ REACHED = (
     ("basis_portal.outgoing", "AddressOf"),
     ("basis_portal.outgoing", "MailSkip"),
     ("basis_portal.outgoing", "Outgoing"),
+    ("basis_portal.repositories", "DocumentKey"),
     ("basis_portal.web.mounting", "WSGIApp"),
     ("basis_portal.web.site", "Authorize"),
     ("basis_portal.web.site", "LinkMailer"),
