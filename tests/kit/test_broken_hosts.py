@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import runpy
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from basis_portal.testing import HostRepositoriesConformance
 
 pytest_plugins = ["pytester"]
 
 BROKEN = Path(__file__).with_name("broken_hosts.py")
-FAULTS = runpy.run_path(str(BROKEN))["FAULTS"]
+HOSTS = runpy.run_path(str(BROKEN))
+FAULTS, OfOneThread = HOSTS["FAULTS"], HOSTS["OfOneThread"]
 
 
 def run(pytester: pytest.Pytester, name: str) -> pytest.RunResult:
@@ -39,6 +45,29 @@ def test_what_a_host_does_not_offer_is_skipped(pytester: pytest.Pytester, name: 
     outcomes = run(pytester, name).parseoutcomes()
     assert set(outcomes) == {"passed", "skipped"}
     assert outcomes["passed"] > 15
+
+
+def test_each_thread_that_asked_is_ended(host: Callable[..., Any]) -> None:
+    """What a framework holds for a thread can be closed on it, whether it was answered or not."""
+    asked, ended = set[int](), list[int]()
+
+    class Holding(HostRepositoriesConformance):
+        def end_thread(self) -> None:
+            ended.append(threading.get_ident())
+
+    def note(sound: Any, customer_id: str) -> Any:
+        asked.add(threading.get_ident())
+        return sound(customer_id)
+
+    given = host("customers", get=note), host("documents"), host("ledger")
+    Holding().test_any_thread_may_ask(*given, ["C-1", "C-2"])
+    assert set(ended) == asked - {threading.get_ident()}
+    count = len(ended)
+    assert count > 2
+    refusing = host("customers", get=OfOneThread())
+    with pytest.raises(RuntimeError, match="same thread"):
+        Holding().test_any_thread_may_ask(refusing, *given[1:], ["C-1", "C-2"])
+    assert len(ended) == count + 1
 
 
 def test_a_host_without_data_does_not_pass(pytester: pytest.Pytester) -> None:
