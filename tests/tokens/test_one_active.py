@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -129,9 +129,8 @@ def by_the_library(storage: Any) -> Callable[[], dict[str, int]]:
     return look
 
 
-def by_plain_sql(path: Path) -> Callable[[], dict[str, int]]:
+def by_plain_sql(connection: sqlite3.Connection) -> Callable[[], dict[str, int]]:
     """How many current tokens each customer has, as the file tells it."""
-    connection = sqlite3.connect(path, check_same_thread=False)
     sql = "SELECT customer_id, count(*) FROM tokens WHERE ended_at IS NULL GROUP BY customer_id"
     return lambda: dict(connection.execute(sql).fetchall())
 
@@ -243,7 +242,8 @@ def test_programs_and_threads_race(portal: Portal, storage: Any, tmp_path: Path)
     with (
         programs(path, 4, 250) as started,
         Watch(by_the_library(storage)) as watch,
-        Watch(by_plain_sql(path)) as sql_watch,
+        closing(sqlite3.connect(path, check_same_thread=False)) as connection,
+        Watch(by_plain_sql(connection)) as sql_watch,
     ):
         racers: list[Racer] = []
         threads = Thread(target=lambda: racers.extend(race_threads(portal, 8, 50)))
