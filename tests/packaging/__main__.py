@@ -122,10 +122,11 @@ def interpreters() -> dict[str, str]:
 
 
 def interpreter(version: str) -> str | None:
-    """Where a Python is: this one, one on the path, or one of pyenv's."""
+    """Where a Python is: this one, one on the path, one beside this one, or one of pyenv's."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     places = [sys.executable, shutil.which(f"python{version}") or ""]
-    places += [str(path) for path in sorted(pyenv.glob(f"{version}.*/bin/python"))]
+    for folder in (Path(sys.base_prefix).parent, pyenv):
+        places += [str(path) for path in sorted(folder.glob(f"{version}.*/bin/python"))]
     asked = "import sys; print('%d.%d' % sys.version_info[:2])"
     for path in filter(None, places):
         done = subprocess.run([path, "-c", asked], capture_output=True, text=True, check=False)
