@@ -310,6 +310,7 @@ def test_each_part_has_a_state_of_its_own() -> None:
         "Due in 40 days",
         "Open, 40 days since invoice date",
     ]
+    assert not any(view.state_of(part).part_paid for part in view.open_parts)
 
 
 def test_a_part_is_seen_from_either_side() -> None:
