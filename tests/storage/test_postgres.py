@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -950,3 +954,37 @@ def test_settings_that_are_saved_at_once_are_all_saved(storage: PostgresStorage)
 def test_statements_are_put_into_its_words(sql: str, ours: str) -> None:
     """Each word that differs, and nothing else."""
     assert translator("s")(sql) == ours
+
+
+def test_a_program_may_end_without_closing(postgres_place: tuple[str, str]) -> None:
+    """It waits for no thread of the pool, and nobody is told of any."""
+    program = (
+        "import sys\n"
+        "from basis_portal.storage.postgres import PostgresStorage\n"
+        "storage = PostgresStorage(sys.argv[1], schema=sys.argv[2])\n"
+        "storage.settings.get()\n"
+    )
+    command = [sys.executable, "-c", program, *postgres_place]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_closes_no_pool_of_its_parent(
+    storage: PostgresStorage, postgres_admin: Any
+) -> None:
+    """A child that ends as a program does leaves the parent's connections as they are."""
+
+    def connections() -> list[Any]:
+        storage.settings.get()
+        sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'basis_portal'"
+        return sorted(postgres_admin.execute(sql).fetchall())
+
+    before = connections()
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            weakref.finalize._exitfunc()  # type: ignore[attr-defined]
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert connections() == before

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from threading import Lock
 from typing import Any, ClassVar, Protocol, TypeAlias
-from weakref import WeakSet
+from weakref import WeakSet, finalize, ref
 
 import psycopg
 from psycopg.abc import Buffer
@@ -46,6 +47,13 @@ class PooledConnection(psycopg.Connection[TupleRow]):
         if self._opener is None:
             self._opener = psycopg.Cursor(self, row_factory=tuple_row)
         return self._opener
+
+
+def _close_at_exit(kept: Callable[[], ConnectionPool[Connection] | None], process: int) -> None:
+    """Else a program that ends without closing its storage waits for the pool's threads."""
+    pool = kept()
+    if pool is not None and process == os.getpid():
+        pool.close()
 
 
 class Source(Protocol):
@@ -161,7 +169,7 @@ class OwnPool:
             def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
                 return source._connect(conninfo, **kwargs)
 
-        return ConnectionPool(
+        pool: ConnectionPool[Connection] = ConnectionPool(
             self._dsn,
             connection_class=Noticed,
             kwargs={"autocommit": True},
@@ -173,6 +181,8 @@ class OwnPool:
             reconnect_timeout=0,
             name="basis_portal",
         )
+        finalize(self, _close_at_exit, ref(pool), self._process)
+        return pool
 
     def _connect(self, dsn: str, **how: Any) -> PooledConnection:
         try:

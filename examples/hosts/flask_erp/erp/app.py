@@ -29,6 +29,7 @@ def make_app(folder, address):
     app = Flask(__name__)
     app.secret_key = _key(folder / "session_key")
     app.config |= {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Lax"}
+    app.extensions["engine"] = engine
     app.extensions["portal"] = portal = make_portal(
         folder, sessions, _key(folder / "portal_key"), address
     )

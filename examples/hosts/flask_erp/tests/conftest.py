@@ -18,7 +18,9 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def app(folder):
     """The ERP."""
-    return make_app(folder, ADDRESS)
+    app = make_app(folder, ADDRESS)
+    yield app
+    app.extensions["engine"].dispose()
 
 
 @pytest.fixture(scope="session")

@@ -165,6 +165,7 @@ def test_the_second_start_finds_what_the_first_made(portal, folder):
     link = path_of(portal)
     again = make_app(folder, ADDRESS)
     assert again.test_client().get(link).status_code == 200
+    again.extensions["engine"].dispose()
 
 
 def test_it_starts_by_one_command_and_ends_cleanly(tmp_path):
