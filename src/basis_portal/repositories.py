@@ -135,7 +135,8 @@ def supports(repository: object, capability: type) -> bool:
     Also where it hands them on to another by ``__getattr__``, which ``isinstance`` sees before
     Python 3.12 alone.
     """
-    methods = [name for name in vars(capability) if not name.startswith("_")]
+    every = {name for base in capability.__mro__ for name in vars(base)}
+    methods = [name for name in every if not name.startswith("_")]
     return all(callable(getattr(repository, name, None)) for name in methods)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Protocol
 
 import pytest
 
@@ -60,3 +61,14 @@ def test_what_a_wrapper_hands_on_is_used() -> None:
     portal.preview("C-1").overview()
     assert "open_items" in ledger.asked
     assert "entries" not in ledger.asked
+
+
+def test_methods_beneath_count_too() -> None:
+    """A capability that builds on another asks for the methods of both."""
+
+    class More(repositories.SupportsYears, Protocol):
+        def more(self) -> None:
+            """One of its own."""
+
+    assert not supports(SimpleNamespace(more=print), More)
+    assert supports(SimpleNamespace(more=print, years=print), More)

@@ -266,6 +266,10 @@ def ahead():
     portal._context.storage.audit.append([an_audit_entry(at=portal.now() + dt.timedelta(hours=2))])
     return portal
 
+def over_a_file():
+    from basis_portal.storage.sqlite import SQLiteStorage
+    return Portal(SQLiteStorage("new.db"), secret_keys=[{KEY!r}], base_url={BASE_URL!r})
+
 def down():
     raise __import__("basis_portal").StorageError("the server does not answer")
 
@@ -307,7 +311,7 @@ def test_what_is_wrong_with_it(run: Run) -> None:
             {
                 "about": "storage",
                 "verdict": "wrong",
-                "text": "the application's portal cannot read it",
+                "text": "the application's portal cannot read its own",
             }
         ],
     }
@@ -326,4 +330,14 @@ def test_beside_a_configured_storage(configured: Any, shop: None, run: Run) -> N
     """The tables are looked at as well; what the command says counts more than the variable."""
     found = verdicts(run, "--portal", "checked_shop:make", "--storage", "sqlite")
     assert (found["tables"][0], found["links"][0]) == ("ok", "warning")
-    assert "storage" not in found
+    assert found["storage"][0] == "ok"
+    assert "portal.db" in found["storage"][1]
+
+
+def test_a_check_makes_no_file(
+    shop: None, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application's portal would make it, so it is made only over tables that are sound."""
+    monkeypatch.setenv("BASIS_PORTAL_SQLITE", "new.db")
+    found = run("check", "--portal", "checked_shop:over_a_file")
+    assert (found.status, (tmp_path / "new.db").exists()) == (1, False)

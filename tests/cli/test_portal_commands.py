@@ -545,19 +545,22 @@ def test_nothing_is_changed_of_a_tenant_that_is_not_there(
     monkeypatch.setenv("BASIS_PORTAL_TENANT", "Nord")
     refused = run(*words)
     assert (refused.status, refused.out) == (1, "")
-    assert "rows of other tenants, and none of 'Nord', so nothing was done" in refused.err
+    assert "of other tenants, and none of 'Nord', so nothing was done" in refused.err
     assert trail(portal) == before
 
 
 def test_a_tenant_begins_with_its_settings(
     portal: Portal, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading and setting go on with a warning; where the tenant has rows there is none."""
+    """Reading and setting go on with a warning; saved settings alone do not make it known."""
     monkeypatch.setenv("BASIS_PORTAL_TENANT", "nord")
     for words in (("tokens", "list"), ("health",), ("settings", "set", "enabled=on")):
         said = run(*words)
         assert said.status == 0
         assert "none of 'nord'; is it spelt like this?" in said.err
+    assert "none of 'nord'" in run("tokens", "list").err
+    assert run("tokens", "revoke-all", "--reason", "leak", "--yes").status == 1
+    monkeypatch.delenv("BASIS_PORTAL_TENANT")
     assert run("tokens", "list").err == ""
 
 

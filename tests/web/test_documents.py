@@ -250,6 +250,31 @@ def test_instalments_are_told_with_their_due_dates(
     assert "Due 9 Apr" not in text
 
 
+def test_what_is_due_on_no_day_has_no_due_date(
+    client: Client, storage: InMemoryStorage, kopi: str
+) -> None:
+    """The ledger counts, whatever day its document names: else it would be late and not overdue."""
+    document = sell_in_instalments(storage, (None, "900.01"))
+    storage.documents.save(attrs.evolve(document, due_date=LATE))
+    assert _listed(client, kopi)[3::3] == ["", "Open, 35 days since invoice date"]
+    assert "9 Apr 2026" not in words(_page(client, document_path(kopi, "INV-R")))
+
+
+def test_a_credit_note_is_due_on_no_day(
+    client: Client, storage: InMemoryStorage, kopi: str
+) -> None:
+    """Its entry may have a day, as in many ledgers; nobody pays it."""
+    invoice = sell_in_instalments(storage, (LATE, "450.00"))
+    note = attrs.evolve(
+        invoice, id="CN-R", number="CN-R", kind=DocumentKind.CREDIT_NOTE, due_date=None
+    )
+    storage.documents.save(note)
+    storage.ledger.save(attrs.evolve(LedgerEntry.of(note), id="CN-R", due_date=LATE))
+    text = words(_page(client, document_path(kopi, "CN-R")))
+    assert "EUR 450.00 left to use" in text
+    assert "9 Apr 2026" not in text
+
+
 def test_the_last_instalment_has_one_due_date(
     client: Client, storage: InMemoryStorage, kopi: str
 ) -> None:

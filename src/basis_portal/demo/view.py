@@ -153,7 +153,7 @@ def _part(one: DocumentView, part: OpenPart) -> tuple[str, str, str]:
 
 def _invoice_facts(one: DocumentView) -> Iterator[tuple[str, str]]:
     yield "Date", show_day(one.date)
-    due = one.open_due_date or one.due_date
+    due = one.open_due_date if one.open_parts else one.due_date
     if due and len(one.open_parts) < 2:
         yield "Due", show_day(due)
     if one.reference:

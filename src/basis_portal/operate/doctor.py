@@ -18,7 +18,7 @@ from ..configuration import Configuration
 from ..domain.portal_token import TokenStatus
 from ..errors import PortalError, StorageError
 from ..storage._place import Finding, Place, Verdict
-from .portal import add_portal_command, print_json, the_applications
+from .portal import VARIABLE, add_portal_command, application_object, named_portal, print_json
 from .storages import configured_storage, is_configured, read_configuration, the_place
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def _check(options: argparse.Namespace) -> int:
     config, name = read_configuration(options), None
     try:
         with contextlib.ExitStack() as stack:
-            portal, place = the_applications(options, beside=True), None
-            if portal is None or is_configured(config):
+            named, place = named_portal(options, beside=True), None
+            if not named or is_configured(config):
                 place = stack.enter_context(contextlib.closing(the_place(options, config)))
                 name = place.name
-            for one in _findings(options, config, portal, place):
+            for one in _findings(options, config, named, place):
                 found.append(one)
                 if not options.json:
                     print(f"{_SHOWN[one.verdict]:8} {one.about}: {one.text}")
@@ -75,28 +75,34 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _findings(
-    options: argparse.Namespace, config: Configuration, portal: Portal | None, place: Place | None
+    options: argparse.Namespace, config: Configuration, named: str | None, place: Place | None
 ) -> Iterator[Finding]:
-    """The storage first; where that is not sound, opening it would change it."""
+    """The storage first; where that is not sound, to open it or to make a portal changes it."""
+    from ..portal import Portal
     from ..storage._checks import findings
 
-    is_sound = True
-    for one in _of_the_applications(portal) if place is None else findings(place):
-        is_sound &= one.verdict is OK or one.about not in ("storage", "tables", "log")
+    is_sound, portal = True, None
+    for one in findings(place) if place is not None else ():
+        is_sound &= one.verdict is OK or one.about not in ("tables", "log")
         yield one
-    if is_sound:
-        yield from _of_keys(options, config) if portal is None else _of_portal(portal)
-    if options.proxy:
-        yield from proxy_findings(config.need("base_url") if portal is None else portal.base_url)
+    if is_sound and named:
+        portal = application_object(named, Portal, "basis_portal.Portal", "--portal", VARIABLE)
+        yield (read := _of_the_applications(portal, place))
+        if read.verdict is OK:
+            yield from _of_portal(portal)
+    elif is_sound:
+        yield from _of_keys(options, config)
+    if options.proxy and (portal or config.base_url or not named):
+        yield from proxy_findings(portal.base_url if portal else config.need("base_url"))
 
 
-def _of_the_applications(portal: Portal | None) -> Iterator[Finding]:
+def _of_the_applications(portal: Portal, place: Place | None) -> Finding:
     """Of its storage the portal alone knows; where it fails, the application's log says why."""
     logging.getLogger("basis_portal").addHandler(logging.NullHandler())
-    if portal is not None and portal.monitoring.health().ok:
-        yield Finding("storage", OK, "the application's portal can read it")
-    else:
-        yield Finding("storage", WRONG, "the application's portal cannot read it")
+    which = f"; whether that is {place.name}, the application knows" if place else ""
+    if portal.monitoring.health().ok:
+        return Finding("storage", OK, f"the application's portal can read its own{which}")
+    return Finding("storage", WRONG, f"the application's portal cannot read its own{which}")
 
 
 def _of_keys(options: argparse.Namespace, config: Configuration) -> Iterator[Finding]:

@@ -89,23 +89,28 @@ def the_portal(options: argparse.Namespace, *, changes: bool = False) -> Iterato
         yield portal
 
 
-def the_applications(options: argparse.Namespace, *, beside: bool = False) -> Portal | None:
-    """The application's own portal, where one is named. Raises `ConfigurationError`.
-
-    What is said in the command, be it a portal or a storage, counts more than the variable.
-    ``beside``: a storage may be said as well.
-    """
+def the_applications(options: argparse.Namespace) -> Portal | None:
+    """The application's own portal, where one is named. Raises `ConfigurationError`."""
     from ..portal import Portal
 
+    name = named_portal(options)
+    if not name:
+        return None
+    return application_object(name, Portal, "basis_portal.Portal", "--portal", VARIABLE)
+
+
+def named_portal(options: argparse.Namespace, *, beside: bool = False) -> str | None:
+    """The name of the application's own portal, which is not made yet; or None.
+
+    What is said in the command, be it a portal or a storage, counts more than the variable.
+    ``beside``: a storage may be said as well. Raises `ConfigurationError`.
+    """
     says_storage = options.config is not None or options.storage is not None
     if options.portal and says_storage and not beside:
         raise ConfigurationError(
             "--portal has a storage of its own: leave out --config and --storage, or --portal"
         )
-    name = options.portal or (None if says_storage else os.environ.get(VARIABLE))
-    if not name:
-        return None
-    return application_object(name, Portal, "basis_portal.Portal", "--portal", VARIABLE)
+    return options.portal or (None if says_storage else os.environ.get(VARIABLE))
 
 
 @contextlib.contextmanager
@@ -128,7 +133,9 @@ def _look_for_tenant(options: argparse.Namespace, config: Configuration, changes
                 return
         except StorageError:  # whoever reads next will say so
             return
-        text = f"{place.name} has rows of other tenants, and none of {config.tenant!r}"
+        text = (
+            f"{place.name} has links or customers of other tenants, and none of {config.tenant!r}"
+        )
     if changes:
         raise StorageError(
             f"{text}, so nothing was done; see how the application spells it, and set "

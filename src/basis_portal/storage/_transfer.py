@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..errors import StorageError
 from ._place import TABLES, Place, Table
@@ -75,16 +75,20 @@ def require_tenant(place: Place, tenant: str | None) -> None:
 
 
 def is_unknown(place: Place, tenant: str) -> bool:
-    """Whether other tenants have rows and this one has none: its name may be misspelt."""
+    """Whether other tenants have customers, tokens and the like, and this one has none.
+
+    Its name may be misspelt, though its settings were saved once and that was audited.
+    """
+    tables = [one for one in TABLES if one.name not in ("settings", "audit")]
     with place.reading():
-        return not _has_rows(place, "tenant = ?", tenant) and _has_rows(
-            place, "tenant <> ?", tenant
+        return not _has_rows(place, "tenant = ?", tenant, tables) and _has_rows(
+            place, "tenant <> ?", tenant, tables
         )
 
 
-def _has_rows(place: Place, condition: str, tenant: str) -> bool:
+def _has_rows(place: Place, condition: str, tenant: str, tables: Sequence[Table] = TABLES) -> bool:
     sql = "SELECT 1 FROM {} WHERE {} LIMIT 1"
-    return any(list(place.stream(sql.format(one.name, condition), (tenant,))) for one in TABLES)
+    return any(list(place.stream(sql.format(one.name, condition), (tenant,))) for one in tables)
 
 
 def _check_free(target: Place, there: Census) -> None:
