@@ -463,7 +463,7 @@ class Mailing:
         """
 
         def work(unit: UnitOfWork) -> None:
-            stored = _settle(unit, mail, done)
+            stored = _store_outcome(unit, mail, done)
             if stored and event and mail.token_id is not None:
                 owner = stored.customer_id
                 entry = AuditEntry(now, event, mail.by, owner, mail.token_id, detail=detail)
@@ -656,7 +656,7 @@ def _too_many(retry_at: dt.datetime) -> TooManyMails:
     )
 
 
-def _settle(unit: UnitOfWork, mail: Mail, done: Mail) -> Mail | None:
+def _store_outcome(unit: UnitOfWork, mail: Mail, done: Mail) -> Mail | None:
     """Store the outcome, also where the e-mail was meanwhile taken for one of unknown outcome.
 
     What is stored then; None where nothing was.
